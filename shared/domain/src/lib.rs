@@ -1,0 +1,20 @@
+//! The words of the service: resources, their names and life cycles, the recipe catalogue, limits.
+//!
+//! No AWS SDK, no HTTP and no IO: everything here is a plain value, so every other crate may depend
+//! on it. Read [`resource`] first; it holds the nouns that the API, the store and the steps share.
+
+pub mod resource;
+
+pub mod arn;
+pub mod error;
+pub mod hyperparameters;
+pub mod limits;
+pub mod recipes;
+pub mod status;
+pub mod time;
+
+pub use arn::{Arn, ResourceKind, Scope};
+pub use error::{ApiError, ErrorKind};
+pub use resource::Resource;
+pub use status::{Lifecycle, Status};
+pub use time::EpochMillis;

@@ -1,0 +1,59 @@
+//! Quotas and sizes, with the page they come from.
+//!
+//! "Guide" is the Amazon Personalize developer guide, page "Amazon Personalize endpoints and quotas".
+
+/// Longest `USER_ID` and `ITEM_ID`, in characters (guide; botocore `UserID`, `ItemID`).
+pub const ID_CHARS_MAX: usize = 256;
+/// Longest value of a categorical column, in characters (guide).
+pub const CATEGORICAL_CHARS_MAX: usize = 1_000;
+/// Fewest interactions that a model may be trained on, after the event-type filter (guide).
+pub const TRAINING_INTERACTIONS_MIN: usize = 1_000;
+/// Fewest users with at least [`TRAINING_USER_INTERACTIONS_MIN`] interactions each (guide).
+pub const TRAINING_USERS_MIN: usize = 25;
+/// See [`TRAINING_USERS_MIN`].
+pub const TRAINING_USER_INTERACTIONS_MIN: usize = 2;
+/// Longest schema text, in characters (botocore `AvroSchema`).
+pub const SCHEMA_CHARS_MAX: usize = 20_000;
+/// Answers given when `numResults` is absent (guide).
+pub const NUM_RESULTS_DEFAULT: usize = 25;
+/// Most answers that one request may ask for (guide).
+pub const NUM_RESULTS_MAX: usize = 500;
+/// Recommendations kept precomputed for each user or item; longer answers are scored live.
+pub const PRECOMPUTED_RESULTS: usize = 100;
+/// Page size of the list operations when `maxResults` is absent, and its maximum (botocore `MaxResults`).
+pub const LIST_RESULTS_MAX: usize = 100;
+/// How often a step that was cut off is tried again before its resource ends as CREATE FAILED.
+pub const ATTEMPTS_MAX: u32 = 3;
+
+/// How many of each resource a deployment may hold. The hosted service's numbers are the default.
+#[derive(Clone, Debug)]
+pub struct Quotas {
+    /// Schemas in a region.
+    pub schemas: usize,
+    /// Dataset groups in a region.
+    pub dataset_groups: usize,
+    /// Solutions in a dataset group.
+    pub solutions_per_group: usize,
+    /// Campaigns in a dataset group.
+    pub campaigns_per_group: usize,
+    /// Import jobs pending or in progress in a region.
+    pub imports_in_flight: usize,
+    /// Solution versions pending or in progress in a region.
+    pub solution_versions_in_flight: usize,
+    /// Batch inference jobs pending or in progress in a region.
+    pub batch_inference_in_flight: usize,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            schemas: 500,
+            dataset_groups: 5,
+            solutions_per_group: 10,
+            campaigns_per_group: 5,
+            imports_in_flight: 5,
+            solution_versions_in_flight: 20,
+            batch_inference_in_flight: 5,
+        }
+    }
+}

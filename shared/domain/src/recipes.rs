@@ -1,0 +1,236 @@
+//! The recipe catalogue: what can be trained, with the documented parameters.
+//!
+//! Sources: the developer guide's recipe pages; botocore's model for the shapes. A recipe stands
+//! here only when it is really built; everything that lists, describes or checks recipes derives
+//! from [`CATALOGUE`].
+
+use crate::arn::{Arn, ResourceKind};
+use crate::hyperparameters::{Hyperparameter, Range};
+
+/// What a recipe answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipeType {
+    /// Items for a user.
+    UserPersonalization,
+    /// Items related to an item.
+    RelatedItems,
+}
+
+impl RecipeType {
+    /// The API's spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserPersonalization => "USER_PERSONALIZATION",
+            Self::RelatedItems => "RELATED_ITEMS",
+        }
+    }
+}
+
+/// Which model stands behind a recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Hierarchical recurrent network.
+    Hrnn,
+    /// Most interacted items.
+    PopularityCount,
+    /// Item-to-item co-occurrence.
+    Sims,
+}
+
+/// One recipe of the catalogue.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe {
+    /// Name with the `aws-` prefix, for example `aws-hrnn`.
+    pub name: &'static str,
+    /// What it answers.
+    pub recipe_type: RecipeType,
+    /// The model behind it.
+    pub algorithm: Algorithm,
+    /// Tail of the feature transformation's ARN.
+    pub feature_transformation: &'static str,
+    /// What DescribeRecipe says.
+    pub description: &'static str,
+    /// `solutionConfig.algorithmHyperParameters`.
+    pub hyperparameters: &'static [Hyperparameter],
+    /// `solutionConfig.featureTransformationParameters`.
+    pub feature_parameters: &'static [Hyperparameter],
+    /// Whether answers carry scores.
+    pub scored: bool,
+}
+
+impl Recipe {
+    /// `arn:aws:personalize:::recipe/<name>`.
+    pub fn arn(&self) -> Arn {
+        Arn::service_owned(ResourceKind::Recipe, self.name)
+    }
+
+    /// `arn:aws:personalize:::algorithm/<name>`.
+    pub fn algorithm_arn(&self) -> Arn {
+        Arn::service_owned(ResourceKind::Algorithm, self.name)
+    }
+
+    /// `arn:aws:personalize:::feature-transformation/<name>`.
+    pub fn feature_transformation_arn(&self) -> Arn {
+        Arn::service_owned(ResourceKind::FeatureTransformation, self.feature_transformation)
+    }
+}
+
+/// Looks a recipe up by its ARN.
+pub fn find(arn: &Arn) -> Option<&'static Recipe> {
+    CATALOGUE.iter().find(|recipe| recipe.arn() == *arn)
+}
+
+/// Looks a recipe up by its name, with or without the `aws-` prefix.
+pub fn find_by_name(name: &str) -> Option<&'static Recipe> {
+    CATALOGUE.iter().find(|recipe| recipe.name == name || recipe.name.strip_prefix("aws-") == Some(name))
+}
+
+/// Creation date of the first recipes, as the hosted service lists it: 2019-06-10T00:00:00Z.
+pub const CATALOGUE_CREATED: crate::EpochMillis = crate::EpochMillis(1_560_124_800_000);
+
+const TRUE_FALSE: Range = Range::Categorical(&["true", "false"]);
+
+const USER_HISTORY_PERCENTILES: &[Hyperparameter] = &[
+    Hyperparameter {
+        name: "min_user_history_length_percentile",
+        default: "0.0",
+        range: Range::Continuous(0.0, 1.0),
+        tunable: false,
+    },
+    Hyperparameter {
+        name: "max_user_history_length_percentile",
+        default: "0.99",
+        range: Range::Continuous(0.0, 1.0),
+        tunable: false,
+    },
+];
+
+/// Every recipe that can be trained.
+pub const CATALOGUE: &[Recipe] = &[
+    Recipe {
+        name: "aws-hrnn",
+        recipe_type: RecipeType::UserPersonalization,
+        algorithm: Algorithm::Hrnn,
+        feature_transformation: "JSON-percentile-filtering",
+        description: "Predicts the items a user will interact with: a hierarchical recurrent neural \
+                      network that models the order and timing of interactions.",
+        hyperparameters: &[
+            Hyperparameter {
+                name: "hidden_dimension",
+                default: "43",
+                range: Range::Integer(32, 256),
+                tunable: true,
+            },
+            Hyperparameter { name: "bptt", default: "32", range: Range::Integer(2, 32), tunable: true },
+            Hyperparameter { name: "recency_mask", default: "true", range: TRUE_FALSE, tunable: true },
+        ],
+        feature_parameters: USER_HISTORY_PERCENTILES,
+        scored: true,
+    },
+    Recipe {
+        name: "aws-popularity-count",
+        recipe_type: RecipeType::UserPersonalization,
+        algorithm: Algorithm::PopularityCount,
+        feature_transformation: "sims",
+        description: "Recommends the items with the most interactions: the same list for every user, \
+                      and the baseline that every other recipe is measured against.",
+        hyperparameters: &[],
+        feature_parameters: &[],
+        scored: false,
+    },
+    Recipe {
+        name: "aws-sims",
+        recipe_type: RecipeType::RelatedItems,
+        algorithm: Algorithm::Sims,
+        feature_transformation: "sims",
+        description: "Finds items that occur together with an item in the histories of users.",
+        hyperparameters: &[
+            Hyperparameter {
+                name: "popularity_discount_factor",
+                default: "0.5",
+                range: Range::Continuous(0.0, 1.0),
+                tunable: true,
+            },
+            Hyperparameter {
+                name: "min_cointeraction_count",
+                default: "3",
+                range: Range::Integer(0, 10),
+                tunable: true,
+            },
+        ],
+        feature_parameters: &[
+            Hyperparameter {
+                name: "min_user_history_length_percentile",
+                default: "0.005",
+                range: Range::Continuous(0.0, 1.0),
+                tunable: false,
+            },
+            Hyperparameter {
+                name: "max_user_history_length_percentile",
+                default: "0.995",
+                range: Range::Continuous(0.0, 1.0),
+                tunable: false,
+            },
+            Hyperparameter {
+                name: "min_item_interaction_count_percentile",
+                default: "0.01",
+                range: Range::Continuous(0.0, 1.0),
+                tunable: false,
+            },
+            Hyperparameter {
+                name: "max_item_interaction_count_percentile",
+                default: "0.9",
+                range: Range::Continuous(0.0, 1.0),
+                tunable: false,
+            },
+        ],
+        scored: false,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::hyperparameters::Hyperparameters;
+
+    fn hrnn_with(name: &str, value: &str) -> Result<Hyperparameters, crate::ApiError> {
+        let recipe = find_by_name("aws-hrnn").unwrap();
+        let given = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        Hyperparameters::resolve(recipe.hyperparameters, &given, recipe.algorithm_arn().as_str())
+    }
+
+    #[test]
+    fn every_default_lies_in_its_own_range() {
+        for recipe in CATALOGUE {
+            for parameter in recipe.hyperparameters.iter().chain(recipe.feature_parameters) {
+                parameter.parse(parameter.default).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn values_at_the_ends_pass_and_beyond_are_refused() {
+        for (name, value, ok) in [
+            ("hidden_dimension", "32", true),
+            ("hidden_dimension", "256", true),
+            ("hidden_dimension", "31", false),
+            ("hidden_dimension", "257", false),
+            ("hidden_dimension", "64.5", false),
+            ("bptt", "1", false),
+            ("bptt", "33", false),
+            ("recency_mask", "True", true),
+            ("recency_mask", "maybe", false),
+            ("dropout", "0.1", false),
+        ] {
+            let outcome = hrnn_with(name, value);
+            assert_eq!(outcome.is_ok(), ok, "{name}={value}: {outcome:?}");
+        }
+        let message = hrnn_with("bptt", "33").unwrap_err().message;
+        assert!(
+            message.contains("bptt") && message.contains("33") && message.contains("2 to 32"),
+            "{message}"
+        );
+    }
+}

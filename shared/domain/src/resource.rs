@@ -1,0 +1,474 @@
+//! The resources: what a caller creates, describes and deletes.
+//!
+//! These structs are what the store keeps. Members are named as the API names them; nested
+//! configuration keeps the API's JSON spelling because callers get back what they gave.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::arn::{Arn, ResourceKind};
+use crate::hyperparameters::Hyperparameters;
+use crate::status::Lifecycle;
+use crate::time::EpochMillis;
+
+/// Any resource, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Resource {
+    DatasetGroup(DatasetGroup),
+    Schema(Schema),
+    Dataset(Dataset),
+    DatasetImportJob(DatasetImportJob),
+    Solution(Solution),
+    SolutionVersion(SolutionVersion),
+    Campaign(Campaign),
+    BatchInferenceJob(BatchInferenceJob),
+}
+
+/// A container for the datasets and models of one application.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetGroup {
+    /// `dataset-group/<name>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub name: String,
+    /// Echoed to the caller.
+    pub role_arn: Option<String>,
+    /// Echoed to the caller.
+    pub kms_key_arn: Option<String>,
+    /// `ECOMMERCE`, `VIDEO_ON_DEMAND`, or nothing for a custom group.
+    pub domain: Option<String>,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// An immutable Avro schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// `schema/<name>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub name: String,
+    /// The Avro JSON as the caller gave it.
+    pub schema: String,
+    /// Domain of the schema, if any.
+    pub domain: Option<String>,
+    /// When it was created.
+    pub created: EpochMillis,
+}
+
+/// Which dataset of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DatasetType {
+    /// Who did what, when.
+    #[serde(rename = "INTERACTIONS")]
+    Interactions,
+    /// Item metadata.
+    #[serde(rename = "ITEMS")]
+    Items,
+    /// User metadata.
+    #[serde(rename = "USERS")]
+    Users,
+}
+
+impl DatasetType {
+    /// Upper case, as dataset ARNs spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interactions => "INTERACTIONS",
+            Self::Items => "ITEMS",
+            Self::Users => "USERS",
+        }
+    }
+
+    /// Reads a type in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Interactions, Self::Items, Self::Users]
+            .into_iter()
+            .find(|t| t.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+/// The imported data that a dataset stands for at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Key of the manifest object, which lists the Parquet parts with their checksums.
+    pub manifest_key: String,
+    /// Rows over all parts.
+    pub rows: u64,
+}
+
+/// A table of a dataset group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// `dataset/<group>/<TYPE>`.
+    pub arn: Arn,
+    /// The caller's name for it.
+    pub name: String,
+    /// The group it belongs to.
+    pub dataset_group: Arn,
+    /// Interactions, Items or Users.
+    pub dataset_type: DatasetType,
+    /// The schema its rows follow.
+    pub schema: Arn,
+    /// What training reads: replaced by one conditional write when an import is whole.
+    pub active: Option<Snapshot>,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// Whether an import replaces or appends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImportMode {
+    /// Replaces what was imported before.
+    #[serde(rename = "FULL")]
+    Full,
+    /// Adds to what was imported before; a row of Items or Users with a known id replaces it.
+    #[serde(rename = "INCREMENTAL")]
+    Incremental,
+}
+
+/// One import of CSV files into a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetImportJob {
+    /// `dataset-import-job/<jobName>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub job_name: String,
+    /// Where the rows go.
+    pub dataset: Arn,
+    /// `s3://bucket/key.csv` or `s3://bucket/prefix/`.
+    pub data_location: String,
+    /// Echoed to the caller.
+    pub role_arn: Option<String>,
+    /// Replace or append.
+    pub import_mode: ImportMode,
+    /// Bad rows that may be set aside before the job fails. Zero unless the operator raised it.
+    #[serde(default)]
+    pub bad_rows_allowed: u64,
+    /// Rows imported and rows set aside, once it has ended.
+    #[serde(default)]
+    pub outcome: Option<ImportOutcome>,
+    /// How often the work was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportOutcome {
+    /// Rows that are in the dataset now because of this job.
+    pub rows: u64,
+    /// Rows set aside.
+    pub quarantined: u64,
+    /// Where the rows that were set aside lie, with line numbers and reasons.
+    pub quarantine_key: Option<String>,
+}
+
+/// `solutionConfig`: kept as it was given, because callers get it back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SolutionConfig {
+    /// Keep only events whose `EVENT_VALUE` is at least this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_value_threshold: Option<String>,
+    /// Hyperparameters as strings.
+    #[serde(rename = "algorithmHyperParameters", skip_serializing_if = "BTreeMap::is_empty")]
+    pub algorithm_hyperparameters: BTreeMap<String, String>,
+    /// Featurization parameters as strings.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub feature_transformation_parameters: BTreeMap<String, String>,
+}
+
+/// What to train: a recipe and its configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Solution {
+    /// `solution/<name>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub name: String,
+    /// Where the data comes from.
+    pub dataset_group: Arn,
+    /// The recipe's ARN.
+    pub recipe: Arn,
+    /// Train on this event type only.
+    pub event_type: Option<String>,
+    /// As the caller gave it.
+    pub config: Option<SolutionConfig>,
+    /// Off unless the caller asked for it: on a self-hosted account an unasked training is a bill.
+    pub perform_auto_training: bool,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// FULL or UPDATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrainingMode {
+    /// From scratch, on all data.
+    #[serde(rename = "FULL")]
+    Full,
+    /// From the previous version's weights.
+    #[serde(rename = "UPDATE")]
+    Update,
+}
+
+/// One metric over the test users, with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// The mean.
+    pub value: f64,
+    /// Lower end of the 95 % interval.
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    pub high: f64,
+}
+
+/// What training left behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainedModel {
+    /// Prefix of the artifact's objects: `model.json`, `model.safetensors`, ….
+    pub artifact_prefix: String,
+    /// The recipe's metrics by API name.
+    pub metrics: BTreeMap<String, Metric>,
+    /// Those of `aws-popularity-count` on the same split.
+    pub baseline: BTreeMap<String, Metric>,
+    /// Means of the differences between the two, user by user.
+    #[serde(default)]
+    pub advantage: BTreeMap<String, Metric>,
+    /// Why there are no metrics, where there are none.
+    #[serde(default)]
+    pub no_metrics: Option<String>,
+    /// Users that the metrics are means over.
+    pub test_users: u64,
+    /// Users with a precomputed list.
+    pub users: u64,
+    /// Items that can be recommended.
+    pub items: u64,
+}
+
+/// A trained model, or one in training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SolutionVersion {
+    /// `solution/<name>/<8 hex digits>`.
+    pub arn: Arn,
+    /// `<solution>/<id>` unless the caller named it.
+    pub name: String,
+    /// The solution.
+    pub solution: Arn,
+    /// Copied from the solution, which may change later.
+    pub dataset_group: Arn,
+    /// Copied from the solution.
+    pub recipe: Arn,
+    /// Copied from the solution.
+    pub event_type: Option<String>,
+    /// Copied from the solution.
+    pub config: Option<SolutionConfig>,
+    /// The checked hyperparameters and featurization parameters that training uses.
+    pub hyperparameters: Hyperparameters,
+    /// FULL or UPDATE.
+    pub training_mode: TrainingMode,
+    /// Hours of training, three decimals.
+    pub training_hours: Option<f64>,
+    /// What training left behind.
+    pub model: Option<TrainedModel>,
+    /// How often the work was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// `campaignConfig`, as the caller gave it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CampaignConfig {
+    /// Parameters of exploration, for the recipes that explore.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub item_exploration_config: BTreeMap<String, String>,
+}
+
+/// A change of a campaign that is under way, or the last one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CampaignUpdate {
+    /// The version it moves to.
+    pub solution_version: Arn,
+    /// The new capacity.
+    pub min_provisioned_tps: Option<u32>,
+    /// The new configuration.
+    pub config: Option<CampaignConfig>,
+    /// Status and dates of the change.
+    pub lifecycle: Lifecycle,
+}
+
+/// A deployed solution version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Campaign {
+    /// `campaign/<name>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub name: String,
+    /// The version whose lists are served. Moving this pointer is the deploy, and the rollback.
+    pub solution_version: Arn,
+    /// Echoed to the caller; capacity follows the load by itself here.
+    pub min_provisioned_tps: Option<u32>,
+    /// As the caller gave it.
+    pub config: Option<CampaignConfig>,
+    /// The latest change.
+    pub latest_update: Option<CampaignUpdate>,
+    /// How often publishing was begun for the version that is being deployed.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// Recommendations for a file of users or items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchInferenceJob {
+    /// `batch-inference-job/<jobName>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub job_name: String,
+    /// The model.
+    pub solution_version: Arn,
+    /// Answers for each line.
+    pub num_results: Option<u32>,
+    /// JSON Lines object or prefix.
+    pub input_path: String,
+    /// Prefix that ends in `/`.
+    pub output_path: String,
+    /// Echoed to the caller.
+    pub role_arn: String,
+    /// How often the work was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+impl Resource {
+    /// The resource's own ARN.
+    pub fn arn(&self) -> &Arn {
+        match self {
+            Self::DatasetGroup(r) => &r.arn,
+            Self::Schema(r) => &r.arn,
+            Self::Dataset(r) => &r.arn,
+            Self::DatasetImportJob(r) => &r.arn,
+            Self::Solution(r) => &r.arn,
+            Self::SolutionVersion(r) => &r.arn,
+            Self::Campaign(r) => &r.arn,
+            Self::BatchInferenceJob(r) => &r.arn,
+        }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> ResourceKind {
+        self.arn().kind()
+    }
+
+    /// What lists filter by: the group of a dataset or solution, the dataset of an import job, the
+    /// solution of a version or campaign, the version of a batch job.
+    pub fn parent(&self) -> Option<Arn> {
+        match self {
+            Self::DatasetGroup(_) | Self::Schema(_) => None,
+            Self::Dataset(r) => Some(r.dataset_group.clone()),
+            Self::DatasetImportJob(r) => Some(r.dataset.clone()),
+            Self::Solution(r) => Some(r.dataset_group.clone()),
+            Self::SolutionVersion(r) => Some(r.solution.clone()),
+            Self::Campaign(r) => Some(r.solution_version.solution()),
+            Self::BatchInferenceJob(r) => Some(r.solution_version.clone()),
+        }
+    }
+
+    /// Status and dates; a schema has none.
+    pub fn lifecycle(&self) -> Option<&Lifecycle> {
+        match self {
+            Self::DatasetGroup(r) => Some(&r.lifecycle),
+            Self::Schema(_) => None,
+            Self::Dataset(r) => Some(&r.lifecycle),
+            Self::DatasetImportJob(r) => Some(&r.lifecycle),
+            Self::Solution(r) => Some(&r.lifecycle),
+            Self::SolutionVersion(r) => Some(&r.lifecycle),
+            Self::Campaign(r) => Some(&r.lifecycle),
+            Self::BatchInferenceJob(r) => Some(&r.lifecycle),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn lifecycle_mut(&mut self) -> Option<&mut Lifecycle> {
+        match self {
+            Self::DatasetGroup(r) => Some(&mut r.lifecycle),
+            Self::Schema(_) => None,
+            Self::Dataset(r) => Some(&mut r.lifecycle),
+            Self::DatasetImportJob(r) => Some(&mut r.lifecycle),
+            Self::Solution(r) => Some(&mut r.lifecycle),
+            Self::SolutionVersion(r) => Some(&mut r.lifecycle),
+            Self::Campaign(r) => Some(&mut r.lifecycle),
+            Self::BatchInferenceJob(r) => Some(&mut r.lifecycle),
+        }
+    }
+}
+
+/// Gives each resource struct `From` into and `try_from` out of [`Resource`].
+macro_rules! conversions {
+    ($($kind:ident),*) => {$(
+        impl From<$kind> for Resource {
+            fn from(resource: $kind) -> Self {
+                Self::$kind(resource)
+            }
+        }
+        impl TryFrom<Resource> for $kind {
+            type Error = Resource;
+            fn try_from(resource: Resource) -> Result<Self, Resource> {
+                match resource {
+                    Resource::$kind(inner) => Ok(inner),
+                    other => Err(other),
+                }
+            }
+        }
+    )*};
+}
+conversions!(
+    DatasetGroup,
+    Schema,
+    Dataset,
+    DatasetImportJob,
+    Solution,
+    SolutionVersion,
+    Campaign,
+    BatchInferenceJob
+);
+
+/// Work that goes on after the call that asked for it has been answered.
+///
+/// In the cloud each is a Step Functions execution, in local mode a task of the process. A job names
+/// only its resource; everything else is read from the store, so starting one twice is harmless.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Job {
+    /// Import CSV files into a dataset.
+    Import(Arn),
+    /// Train a solution version.
+    Train(Arn),
+    /// Publish the lists of a campaign's version and move its pointer.
+    Deploy(Arn),
+    /// Answer a file of users or items.
+    BatchInference(Arn),
+    /// Remove a resource with everything that hangs on it.
+    Delete(Arn),
+}
+
+impl Job {
+    /// The resource that the job works on.
+    pub fn arn(&self) -> &Arn {
+        match self {
+            Self::Import(a)
+            | Self::Train(a)
+            | Self::Deploy(a)
+            | Self::BatchInference(a)
+            | Self::Delete(a) => a,
+        }
+    }
+}
