@@ -1,0 +1,76 @@
+//! Datasets: `CreateDataset` and what describe and list show.
+
+use domain::resource::{Dataset, DatasetType};
+use domain::{ApiError, Arn};
+use serde_json::Value;
+
+use crate::members::{Member, Members, violated};
+use crate::shape::Shape;
+
+const DATASET_TYPE_CHARS_MAX: usize = 256;
+
+/// `CreateDataset`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateDataset {
+    /// The caller's name for it.
+    pub name: String,
+    /// What its rows look like.
+    pub schema: Arn,
+    /// Where it belongs.
+    pub dataset_group: Arn,
+    /// Interactions, Items or Users.
+    pub dataset_type: DatasetType,
+}
+
+impl CreateDataset {
+    /// Checks the request.
+    pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
+        let request = Self {
+            name: members.required("name", Member::name)?,
+            schema: members.required("schemaArn", Member::arn)?,
+            dataset_group: members.required("datasetGroupArn", Member::arn)?,
+            dataset_type: members.required("datasetType", dataset_type)?,
+        };
+        members.no_tags()?;
+        Ok(request)
+    }
+}
+
+fn dataset_type(member: &Member<'_>) -> Result<DatasetType, ApiError> {
+    let text = member.sized_text(0, DATASET_TYPE_CHARS_MAX)?;
+    if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphabetic() || c == '_') {
+        let rule = "Member must satisfy regular expression pattern: ^[A-Za-z_]+$";
+        return Err(violated(&member.path, &text, rule));
+    }
+    DatasetType::parse(&text).ok_or_else(|| {
+        let known = "Interactions, Items and Users, in any case";
+        let why = match text.to_ascii_uppercase().as_str() {
+            "ACTIONS" | "ACTION_INTERACTIONS" => "is a dataset type that is not available in Osusume yet",
+            _ => "is not a dataset type",
+        };
+        ApiError::invalid(format!("'{text}' at '{}' {why}; the types are {known}.", member.path))
+    })
+}
+
+/// `dataset` of `DescribeDataset`.
+pub fn describe(dataset: &Dataset) -> Value {
+    summary_shape(dataset)
+        .arn("datasetGroupArn", &dataset.dataset_group)
+        .arn("schemaArn", &dataset.schema)
+        .into()
+}
+
+/// An element of `ListDatasets`.
+pub fn summary(dataset: &Dataset) -> Value {
+    summary_shape(dataset).into()
+}
+
+fn summary_shape(dataset: &Dataset) -> Shape {
+    // The model has no failureReason for datasets.
+    Shape::new()
+        .with("name", dataset.name.as_str())
+        .arn("datasetArn", &dataset.arn)
+        .with("datasetType", dataset.dataset_type.as_str())
+        .with("status", dataset.lifecycle.status.as_str())
+        .dates(dataset.lifecycle.created, dataset.lifecycle.updated)
+}

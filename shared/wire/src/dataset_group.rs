@@ -1,0 +1,53 @@
+//! Dataset groups: `CreateDatasetGroup` and what describe and list show.
+
+use domain::ApiError;
+use domain::resource::DatasetGroup;
+use serde_json::Value;
+
+use crate::members::{Member, Members};
+use crate::schema::DOMAINS;
+use crate::shape::Shape;
+
+/// `CreateDatasetGroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateDatasetGroup {
+    /// Unique in the region.
+    pub name: String,
+    /// Echoed to the caller.
+    pub role_arn: Option<String>,
+    /// `ECOMMERCE`, `VIDEO_ON_DEMAND`, or nothing for a custom group.
+    pub domain: Option<String>,
+}
+
+impl CreateDatasetGroup {
+    /// Checks the request; a customer's key is refused until encryption with one is built.
+    pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
+        let name = members.required("name", Member::name)?;
+        let role_arn = members.optional("roleArn", Member::role_arn)?;
+        let domain = members.optional("domain", |m| m.word(DOMAINS))?.map(str::to_owned);
+        members.not_available("kmsKeyArn", "encryption with a key of your own")?;
+        members.no_tags()?;
+        Ok(Self { name, role_arn, domain })
+    }
+}
+
+/// `datasetGroup` of `DescribeDatasetGroup`.
+pub fn describe(group: &DatasetGroup) -> Value {
+    summary_shape(group)
+        .with_some("roleArn", group.role_arn.as_deref())
+        .with_some("kmsKeyArn", group.kms_key_arn.as_deref())
+        .into()
+}
+
+/// An element of `ListDatasetGroups`.
+pub fn summary(group: &DatasetGroup) -> Value {
+    summary_shape(group).into()
+}
+
+fn summary_shape(group: &DatasetGroup) -> Shape {
+    Shape::new()
+        .with("name", group.name.as_str())
+        .arn("datasetGroupArn", &group.arn)
+        .lifecycle(&group.lifecycle)
+        .with_some("domain", group.domain.as_deref())
+}

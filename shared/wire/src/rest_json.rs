@@ -1,0 +1,46 @@
+//! The envelope of the runtime: REST JSON, one path for each operation.
+
+use domain::{ApiError, ErrorKind};
+use serde_json::json;
+
+use crate::reply::HttpReply;
+
+const CONTENT_TYPE: &str = "application/json";
+
+/// 200 with a body that is JSON already.
+pub fn ok(body: Vec<u8>) -> HttpReply {
+    HttpReply::new(200, CONTENT_TYPE, body)
+}
+
+/// An exception: the type in a header, the message in the body.
+pub fn error(error: &ApiError) -> HttpReply {
+    let status = match error.kind {
+        ErrorKind::ResourceNotFound | ErrorKind::UnknownOperation => 404,
+        ErrorKind::Internal => 500,
+        _ => 400,
+    };
+    let body = json!({ "message": error.message }).to_string();
+    let mut reply = HttpReply::new(status, CONTENT_TYPE, body.into_bytes());
+    reply.headers.push(("x-amzn-ErrorType", error.kind.exception().to_owned()));
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_follow_the_model() {
+        for (kind, status) in [
+            (ErrorKind::InvalidInput, 400),
+            (ErrorKind::ResourceNotFound, 404),
+            (ErrorKind::UnknownOperation, 404),
+            (ErrorKind::Internal, 500),
+        ] {
+            let reply = error(&ApiError::new(kind, "why"));
+            assert_eq!(reply.status, status);
+            assert_eq!(reply.header("x-amzn-ErrorType"), Some(kind.exception()));
+            assert_eq!(reply.body, br#"{"message":"why"}"#);
+        }
+    }
+}
