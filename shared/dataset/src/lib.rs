@@ -1,0 +1,32 @@
+//! Data: schemas, CSV in, Parquet out, histories in memory.
+//!
+//! Read [`interactions`] first: it is what models are trained on. The way there is
+//! [`schema`] → [`csv`] → [`manifest`] → [`read`]; [`infer`] writes a schema for a file that has
+//! none, and [`synthetic`] makes a data set for demonstrations. No network and no file system: callers bring readers and sinks.
+
+pub mod interactions;
+
+pub mod schema;
+
+pub mod csv;
+
+pub mod manifest;
+
+pub mod read;
+
+pub mod infer;
+
+pub mod synthetic;
+
+mod names;
+mod parquet_io;
+
+pub use csv::{
+    EncodedPart, ImportFailure, ImportOptions, ImportProgress, ImportSummary, MemorySink, NamedInput,
+    PartSink, RowProblem, import_csv,
+};
+pub use infer::{InferError, Inferred, infer_schema};
+pub use interactions::{History, IdTable, Interactions};
+pub use manifest::{Manifest, ManifestError, ManifestPart, ManifestSource};
+pub use read::{EventFilter, InteractionsReader, ReadError, read_columns, read_interactions};
+pub use schema::{Schema, SchemaError};

@@ -1,0 +1,275 @@
+//! Parquet parts to what models and answers need: histories, and columns of metadata.
+
+use bytes::Bytes;
+
+use crate::interactions::{IdTable, Interactions};
+use crate::parquet_io::read::{Column, Group, NULL, Part, TextColumn};
+
+/// Which events count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventFilter {
+    /// Only events whose `EVENT_TYPE` is this, without regard to ASCII case.
+    pub event_type: Option<String>,
+    /// Only events whose `EVENT_VALUE` is at least this; events without a value do not count then.
+    pub value_threshold: Option<f32>,
+}
+
+/// Why parts could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The bytes are not what an import wrote.
+    #[error("part {part} of the data is damaged: {source}. Import the data again.")]
+    Damaged {
+        /// Which part, counted from zero.
+        part: usize,
+        /// What the decoder said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The data has no such column.
+    #[error("The data has no column {column}; its columns are [{found}]. {mend}")]
+    NoColumn {
+        /// What was asked for.
+        column: String,
+        /// What there is.
+        found: String,
+        /// How to mend it.
+        mend: String,
+    },
+    /// More rows or ids than can be numbered.
+    #[error("The data has more than {max} rows. Train on fewer interactions, for example by an event type.")]
+    TooLarge {
+        /// The limit.
+        max: usize,
+    },
+}
+
+/// Reads interactions part by part: for callers whose parts arrive one at a time.
+#[derive(Debug)]
+pub struct InteractionsReader {
+    filter: EventFilter,
+    users: IdTable,
+    items: IdTable,
+    user: Vec<u32>,
+    item: Vec<u32>,
+    timestamp: Vec<i64>,
+    parts: usize,
+}
+
+impl InteractionsReader {
+    /// A reader that keeps the events that pass the filter.
+    pub fn new(filter: EventFilter) -> Self {
+        Self {
+            filter,
+            users: IdTable::default(),
+            items: IdTable::default(),
+            user: vec![],
+            item: vec![],
+            timestamp: vec![],
+            parts: 0,
+        }
+    }
+
+    /// Adds the next part. Parts must come in their order: it decides between equal timestamps.
+    pub fn push(&mut self, part: impl Into<Bytes>) -> Result<(), ReadError> {
+        let number = self.parts;
+        self.parts += 1;
+        let damaged = |source: parquet::errors::ParquetError| ReadError::Damaged {
+            part: number,
+            source: source.into(),
+        };
+        let part = Part::open(part.into()).map_err(damaged)?;
+        let columns = Columns {
+            user: position(&part, "USER_ID", "Import an Interactions dataset.")?,
+            item: position(&part, "ITEM_ID", "Import an Interactions dataset.")?,
+            timestamp: position(&part, "TIMESTAMP", "Import an Interactions dataset.")?,
+            event_type: match self.filter.event_type {
+                Some(_) => Some(position(
+                    &part,
+                    "EVENT_TYPE",
+                    "Leave eventType out, or add the column to the schema and import again.",
+                )?),
+                None => None,
+            },
+            event_value: match self.filter.value_threshold {
+                Some(_) => Some(position(
+                    &part,
+                    "EVENT_VALUE",
+                    "Leave eventValueThreshold out, or add the column to the schema and import again.",
+                )?),
+                None => None,
+            },
+        };
+        for group in part.row_groups() {
+            let group = group.map_err(damaged)?;
+            self.group(&group, &columns).map_err(|source| ReadError::Damaged { part: number, source })?;
+        }
+        // Rows are numbered with 32 bits while they are sorted.
+        let max = u32::MAX as usize;
+        if self.user.len() > max { Err(ReadError::TooLarge { max }) } else { Ok(()) }
+    }
+
+    fn group(
+        &mut self,
+        group: &Group<'_>,
+        columns: &Columns,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let users = group.text(columns.user)?;
+        let items = group.text(columns.item)?;
+        let times = group.longs(columns.timestamp)?;
+        let keep = self.keep(group, columns)?;
+        let kept = |row: &usize| keep.as_ref().is_none_or(|keep| keep[*row]);
+        let rows: usize = keep.as_ref().map_or(times.len(), |keep| keep.iter().filter(|&&k| k).count());
+        self.user.reserve(rows);
+        self.item.reserve(rows);
+        self.timestamp.reserve(rows);
+        number(&users, &mut self.users, &mut self.user, &kept)?;
+        number(&items, &mut self.items, &mut self.item, &kept)?;
+        match &keep {
+            None => self.timestamp.extend_from_slice(&times),
+            Some(keep) => {
+                self.timestamp
+                    .extend(times.iter().zip(keep).filter(|(_, keep)| **keep).map(|(time, _)| *time));
+            }
+        }
+        Ok(())
+    }
+
+    /// For each row whether it passes the filter; `None` when all do.
+    fn keep(
+        &self,
+        group: &Group<'_>,
+        columns: &Columns,
+    ) -> Result<Option<Vec<bool>>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut keep: Option<Vec<bool>> = None;
+        if let (Some(wanted), Some(at)) = (&self.filter.event_type, columns.event_type) {
+            let types = group.text(at)?;
+            let passes: Vec<bool> =
+                types.values.iter().map(|value| value.eq_ignore_ascii_case(wanted.as_bytes())).collect();
+            keep = Some(types.codes.iter().map(|&code| code != NULL && passes[code as usize]).collect());
+        }
+        if let (Some(threshold), Some(at)) = (self.filter.value_threshold, columns.event_value) {
+            // Compared as 64-bit numbers, so that a `double` column is not rounded first.
+            let threshold = f64::from(threshold);
+            let passes: Vec<bool> = match group.column(at)? {
+                Column::Float(values) => {
+                    values.iter().map(|v| v.is_some_and(|v| f64::from(v) >= threshold)).collect()
+                }
+                Column::Double(values) => values.iter().map(|v| v.is_some_and(|v| v >= threshold)).collect(),
+                Column::Int(values) => {
+                    values.iter().map(|v| v.is_some_and(|v| f64::from(v) >= threshold)).collect()
+                }
+                Column::Long(values) => {
+                    values.iter().map(|v| v.is_some_and(|v| v as f64 >= threshold)).collect()
+                }
+                Column::Text(_) | Column::Boolean(_) => return Err("EVENT_VALUE is not a number".into()),
+            };
+            match &mut keep {
+                None => keep = Some(passes),
+                Some(keep) => keep.iter_mut().zip(passes).for_each(|(keep, passes)| *keep &= passes),
+            }
+        }
+        Ok(keep)
+    }
+
+    /// Histories of everything that was pushed.
+    pub fn finish(self) -> Interactions {
+        Interactions::from_rows(self.users, self.items, &self.user, &self.item, &self.timestamp)
+    }
+}
+
+struct Columns {
+    user: usize,
+    item: usize,
+    timestamp: usize,
+    event_type: Option<usize>,
+    event_value: Option<usize>,
+}
+
+fn position(part: &Part, column: &str, mend: &str) -> Result<usize, ReadError> {
+    part.position(column).ok_or_else(|| ReadError::NoColumn {
+        column: column.to_owned(),
+        found: part.names().join(", "),
+        mend: mend.to_owned(),
+    })
+}
+
+/// Turns a part's codes into the numbers of a table; ids enter it in order of first kept appearance.
+fn number(
+    column: &TextColumn,
+    table: &mut IdTable,
+    out: &mut Vec<u32>,
+    kept: &impl Fn(&usize) -> bool,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    const UNKNOWN: u32 = u32::MAX;
+    let mut numbers = vec![UNKNOWN; column.values.len()];
+    for (_, &code) in column.codes.iter().enumerate().filter(|(row, _)| kept(row)) {
+        let slot = numbers.get_mut(code as usize).ok_or("an id is null")?;
+        if *slot == UNKNOWN {
+            *slot = table.intern(std::str::from_utf8(&column.values[code as usize])?);
+        }
+        out.push(*slot);
+    }
+    Ok(())
+}
+
+/// Reads the parts of an Interactions dataset, in order.
+///
+/// Users and items are numbered in order of first appearance among the events that pass the filter;
+/// a user's history is ordered by time, equal times in the order of the file.
+pub fn read_interactions<I>(parts: I, filter: &EventFilter) -> Result<Interactions, ReadError>
+where
+    I: IntoIterator,
+    I::Item: Into<Bytes>,
+{
+    let mut reader = InteractionsReader::new(filter.clone());
+    for part in parts {
+        reader.push(part)?;
+    }
+    Ok(reader.finish())
+}
+
+/// Reads columns of one part as text: for each name the values of all rows, nothing where null.
+///
+/// Numbers are written as Rust writes them: `1995`, `4.5`.
+pub fn read_columns(part: impl Into<Bytes>, names: &[&str]) -> Result<Vec<Vec<Option<String>>>, ReadError> {
+    let damaged = |source: Box<dyn std::error::Error + Send + Sync>| ReadError::Damaged { part: 0, source };
+    let part = Part::open(part.into()).map_err(|error| damaged(error.into()))?;
+    let positions = names
+        .iter()
+        .map(|name| position(&part, name, "Add it to the schema and import again."))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut columns = vec![Vec::new(); names.len()];
+    for group in part.row_groups() {
+        let group = group.map_err(|error| damaged(error.into()))?;
+        for (column, &at) in columns.iter_mut().zip(&positions) {
+            let values = group.column(at).map_err(|error| damaged(error.into()))?;
+            append(column, values).map_err(damaged)?;
+        }
+    }
+    Ok(columns)
+}
+
+fn append(
+    out: &mut Vec<Option<String>>,
+    column: Column,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn texts<T: ToString>(values: Vec<Option<T>>) -> impl Iterator<Item = Option<String>> {
+        values.into_iter().map(|value| value.map(|value| value.to_string()))
+    }
+    match column {
+        Column::Text(TextColumn { values, codes }) => {
+            for code in codes {
+                out.push(match code {
+                    NULL => None,
+                    code => Some(std::str::from_utf8(&values[code as usize])?.to_owned()),
+                });
+            }
+        }
+        Column::Long(values) => out.extend(texts(values)),
+        Column::Int(values) => out.extend(texts(values)),
+        Column::Float(values) => out.extend(texts(values)),
+        Column::Double(values) => out.extend(texts(values)),
+        Column::Boolean(values) => out.extend(texts(values)),
+    }
+    Ok(())
+}

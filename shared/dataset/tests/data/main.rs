@@ -1,0 +1,11 @@
+//! Data files from outside: what is accepted, what is refused and with which words, and that
+//! nothing depends on where a file is cut.
+
+mod helpers;
+
+mod accepted;
+mod infer;
+mod parts;
+mod reading;
+mod refused;
+mod schema;
