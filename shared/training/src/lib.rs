@@ -1,0 +1,24 @@
+//! Gradients and optimisers: the only crate that may know an accelerator.
+//!
+//! The model is written once, in [`network`], against the operations of a [`device::Device`]; [`cpu`]
+//! implements them for the cores of this machine. No autodiff, no graph: gradients are derived by hand
+//! and checked against finite differences. Training the same windows with the same seed gives the same
+//! bytes whatever the number of threads.
+//!
+//! Start reading at [`network`]; [`trainer`] makes steps of it, [`windows`] feeds it.
+
+pub mod network;
+
+pub mod trainer;
+
+pub mod windows;
+
+pub mod device;
+
+pub mod cpu;
+
+pub mod random;
+
+pub use cpu::Cpu;
+pub use network::Shape;
+pub use trainer::{Optimiser, Settings, Trainer};

@@ -1,0 +1,381 @@
+//! Training steps: shards forward and back, gradients summed in a fixed order, weights updated.
+//!
+//! A step is split over lanes into shards, as many for one thread as for sixteen, so the same data and
+//! seed give the same weights whatever the number of threads.
+
+use std::sync::Mutex;
+
+use crate::cpu::power;
+use crate::device::{BETA1, BETA2, Contribution, Device, Negatives, Rule, Weights};
+use crate::network::{DropoutShares, Layout, Model, Operands, Shape, Shard};
+use crate::random::{Random, Sampler};
+use crate::windows::{NONE, Window};
+
+/// Which optimiser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optimiser {
+    /// Plain gradient descent.
+    Descent,
+    /// Adagrad.
+    Adagrad,
+    /// Adam; lazy on table rows.
+    Adam,
+}
+
+/// Sizes and rates of training.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Sizes of the weights.
+    pub shape: Shape,
+    /// T, events per window.
+    pub steps: usize,
+    /// Shards of a step.
+    pub shards: usize,
+    /// Lanes per shard.
+    pub lanes: usize,
+    /// Shared negatives per step, a multiple of 16; 0 for the whole catalogue.
+    pub negatives: usize,
+    /// Optimiser.
+    pub optimiser: Optimiser,
+    /// Weight decay (Adam only).
+    pub decay: f32,
+    /// Dropout.
+    pub dropout: DropoutShares,
+    /// Deviation of the initial embeddings.
+    pub deviation: f32,
+    /// Seeds everything.
+    pub seed: u64,
+}
+
+/// Weights in the host's memory, in the layout of [`Layout`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostWeights {
+    /// Dense weights.
+    pub dense: Vec<f32>,
+    /// Input embeddings.
+    pub input: Vec<f32>,
+    /// Output embeddings, unless tied.
+    pub output: Option<Vec<f32>>,
+    /// Output biases.
+    pub bias: Vec<f32>,
+}
+
+impl HostWeights {
+    /// Random weights: uniform in ±1/√H for the GRU, as PyTorch; normal for embeddings; zero for gaps, last
+    /// item, average and biases. Columns and rows from `hidden` on are padding and zero.
+    pub fn random(shape: &Shape, hidden: usize, deviation: f32, random: &mut Random) -> Self {
+        let (at, e, h) = (Layout::new(shape), shape.embedding, shape.hidden);
+        let mut dense = vec![0.0f32; at.len];
+        let bound = 1.0 / (hidden as f32).sqrt();
+        let mut fill = |start: usize, rows: usize, filled: usize, width: usize, blocks: usize| {
+            for row in 0..rows.min(filled) {
+                for block in 0..blocks {
+                    let used = if width == h { hidden } else { width };
+                    for j in 0..used {
+                        dense[start + (row * blocks + block) * width + j] =
+                            bound * (2.0 * random.uniform() as f32 - 1.0);
+                    }
+                }
+            }
+        };
+        fill(at.input, e, e, h, 3);
+        fill(at.input_bias, 1, 1, h, 3);
+        fill(at.recurrent, h, hidden, h, 3);
+        fill(at.recurrent_bias, 1, 1, h, 3);
+        if shape.tied {
+            fill(at.project, h, hidden, e, 1);
+        }
+        let input = (0..shape.items * e).map(|_| deviation * random.normal()).collect();
+        let output = (!shape.tied)
+            .then(|| (0..shape.items * shape.query()).map(|_| deviation * random.normal()).collect());
+        Self { dense, input, output, bias: vec![0.0; shape.items] }
+    }
+}
+
+/// A model in training.
+pub struct Trainer<'d, D: Device> {
+    device: &'d D,
+    settings: Settings,
+    dense: Weights<D>,
+    input: Weights<D>,
+    output: Option<Weights<D>>,
+    bias: Weights<D>,
+    operands: Operands<D>,
+    negatives: Negatives<D>,
+    offsets: Vec<f32>,
+    sampler: Sampler,
+    host_bias: Vec<f32>,
+    shards: Vec<Mutex<Shard<D>>>,
+    slots: Slots,
+    indices: Indices<D>,
+    random: Random,
+    step: u32,
+}
+
+/// Which rows a step touched, in the device's memory.
+struct Indices<D: Device> {
+    input_rows: D::Index,
+    output_rows: D::Index,
+    bias_rows: D::Index,
+    negatives: D::Index,
+    inputs: Vec<D::Index>,
+    targets: Vec<D::Index>,
+}
+
+impl<'d, D: Device> Trainer<'d, D> {
+    /// Starts from `weights`. `popularity` is the weight of each item as a negative, all positive.
+    pub fn new(device: &'d D, settings: Settings, weights: &HostWeights, popularity: &[f64]) -> Self {
+        let shape = settings.shape;
+        assert_eq!(popularity.len(), shape.items);
+        let adam = settings.optimiser == Optimiser::Adam;
+        let upload = |values: &[f32], rows: usize| {
+            let mut buffer = device.buffer(values.len());
+            device.write(&mut buffer, 0, values);
+            let first = device.buffer(if adam { values.len() } else { 0 });
+            let touched = device.buffer(if adam { rows } else { 0 });
+            Weights { values: buffer, first, second: device.buffer(values.len()), touched }
+        };
+        let count = match settings.negatives {
+            0 => shape.items.next_multiple_of(16),
+            count => count,
+        };
+        assert!(count.is_multiple_of(16), "{count} negatives are not a multiple of 16");
+        let dropout = settings.dropout.input > 0.0 || settings.dropout.state > 0.0;
+        let shard = || Mutex::new(Shard::new(device, &shape, settings.steps, settings.lanes, count, dropout));
+        Self {
+            dense: upload(&weights.dense, 0),
+            input: upload(&weights.input, shape.items),
+            output: weights.output.as_deref().map(|values| upload(values, shape.items)),
+            bias: upload(&weights.bias, shape.items),
+            operands: Operands::new(device),
+            negatives: Negatives {
+                ids: device.index(),
+                forward: device.operand(),
+                backward: device.operand(),
+                offsets: device.buffer(count),
+                count,
+            },
+            offsets: vec![0.0; count],
+            sampler: Sampler::new(popularity),
+            host_bias: vec![0.0; shape.items],
+            shards: (0..settings.shards).map(|_| shard()).collect(),
+            slots: Slots::new(shape.items),
+            indices: Indices {
+                input_rows: device.index(),
+                output_rows: device.index(),
+                bias_rows: device.index(),
+                negatives: device.index(),
+                inputs: (0..settings.shards).map(|_| device.index()).collect(),
+                targets: (0..settings.shards).map(|_| device.index()).collect(),
+            },
+            random: Random::new(settings.seed ^ 0x6e65_6761_7469_7665),
+            step: 0,
+            device,
+            settings,
+        }
+    }
+
+    /// One step at a learning rate; windows are one per shard. Returns the sum of weighted losses.
+    pub fn step(&mut self, windows: &[Window], rate: f32) -> f64 {
+        let ids = self.draw_negatives();
+        let loss = self.gradients(windows, &ids);
+        self.update(windows, &ids, rate);
+        loss
+    }
+
+    /// The weights as they are now.
+    pub fn weights(&self) -> HostWeights {
+        let read = |weights: &Weights<D>, len: usize| {
+            let mut values = vec![0.0; len];
+            self.device.read(&weights.values, 0, &mut values);
+            values
+        };
+        let shape = &self.settings.shape;
+        HostWeights {
+            dense: read(&self.dense, Layout::new(shape).len),
+            input: read(&self.input, shape.items * shape.embedding),
+            output: self.output.as_ref().map(|output| read(output, shape.items * shape.query())),
+            bias: read(&self.bias, shape.items),
+        }
+    }
+
+    /// This step's negatives in ascending order, padding last.
+    fn draw_negatives(&mut self) -> Vec<u32> {
+        let items = self.settings.shape.items as u32;
+        let mut ids: Vec<u32> = match self.settings.negatives {
+            0 => (0..items).collect(),
+            count => (0..count).map(|_| self.sampler.draw(&mut self.random)).collect(),
+        };
+        ids.sort_unstable();
+        ids.resize(self.negatives.count, NONE);
+        ids
+    }
+
+    /// Loss and gradients of one step, left in the shards.
+    fn gradients(&mut self, windows: &[Window], ids: &[u32]) -> f64 {
+        let shape = self.settings.shape;
+        let output = self.output.as_ref().unwrap_or(&self.input);
+        self.operands.prepare(self.device, &shape, &self.dense.values);
+        self.device.write_index(&mut self.negatives.ids, ids);
+        let Negatives { ids: rows, forward, backward, .. } = &mut self.negatives;
+        self.device.prepare_rows(&output.values, shape.query(), rows, forward, backward);
+        self.device.read(&self.bias.values, 0, &mut self.host_bias);
+        // A negative drawn with probability p stands for 1 / (count · p) items of the full sum.
+        let sampled = self.settings.negatives > 0;
+        let log_count = (self.negatives.count as f32).ln();
+        for (offset, &id) in self.offsets.iter_mut().zip(ids) {
+            *offset = match id {
+                NONE => f32::NEG_INFINITY,
+                id if sampled => {
+                    self.host_bias[id as usize] - log_count - self.sampler.log_probability[id as usize]
+                }
+                id => self.host_bias[id as usize],
+            };
+        }
+        self.device.write(&mut self.negatives.offsets, 0, &self.offsets);
+        let model = Model {
+            shape: &shape,
+            dense: &self.dense.values,
+            operands: &self.operands,
+            input: &self.input.values,
+            output: &output.values,
+            bias: &self.bias.values,
+        };
+        let (device, negatives, settings) = (self.device, &self.negatives, &self.settings);
+        let base = self.step.wrapping_mul(0x9e37_79b1) ^ settings.seed as u32;
+        device.each_shard(windows.len(), &|i| {
+            let mut shard = self.shards[i].lock().expect("a shard has one user at a time");
+            let seed = base ^ (i as u32 + 1).wrapping_mul(0x85eb_ca77);
+            shard.run(device, &model, negatives, &windows[i], settings.dropout, seed);
+        });
+        self.shards.iter_mut().map(|shard| shard.get_mut().expect("no shard panicked").loss).sum()
+    }
+
+    /// Applies the gradients.
+    fn update(&mut self, windows: &[Window], ids: &[u32], rate: f32) {
+        self.step += 1;
+        let device = self.device;
+        let rule = match self.settings.optimiser {
+            Optimiser::Descent => Rule::Descent { rate },
+            Optimiser::Adagrad => Rule::Adagrad { rate },
+            Optimiser::Adam => Rule::Adam {
+                rate,
+                decay: self.settings.decay,
+                correct_first: 1.0 / (1.0 - power(BETA1, self.step)),
+                correct_second: 1.0 / (1.0 - power(BETA2, self.step)),
+                step: self.step,
+            },
+        };
+        let tied = self.output.is_none();
+        self.index_rows(windows, ids, tied);
+        let shape = self.settings.shape;
+        let shards: Vec<&Shard<D>> =
+            self.shards.iter_mut().map(|shard| &*shard.get_mut().expect("no shard panicked")).collect();
+        let gradients: Vec<&D::Buffer> = shards.iter().map(|shard| &shard.d_dense).collect();
+        device.dense_step(&mut self.dense, &gradients, rule);
+
+        let rows = self.settings.steps * self.settings.lanes;
+        let mut biases = vec![];
+        let mut outputs = vec![];
+        let mut inputs = vec![];
+        for (i, shard) in shards.iter().enumerate() {
+            let (queries, start) = shard.queries(&shape);
+            let targets = &self.indices.targets[i];
+            let scale = Some(&shard.target_scale);
+            outputs.push(Contribution { slots: targets, count: rows, source: queries, start, scale });
+            biases.push(Contribution {
+                slots: targets,
+                count: rows,
+                source: &shard.target_scale,
+                start: 0,
+                scale: None,
+            });
+            let (slots, count) = (&self.indices.negatives, ids.len());
+            outputs.push(Contribution { slots, count, source: &shard.d_negatives, start: 0, scale: None });
+            biases.push(Contribution { slots, count, source: &shard.d_negative_bias, start: 0, scale: None });
+            let slots = &self.indices.inputs[i];
+            inputs.push(Contribution { slots, count: rows, source: &shard.d_x, start: 0, scale: None });
+        }
+        let indices = &self.indices;
+        match &mut self.output {
+            Some(output) => {
+                device.sparse_step(output, shape.query(), &indices.output_rows, &outputs, rule);
+                device.sparse_step(&mut self.input, shape.embedding, &indices.input_rows, &inputs, rule);
+            }
+            None => {
+                outputs.append(&mut inputs);
+                device.sparse_step(&mut self.input, shape.embedding, &indices.output_rows, &outputs, rule);
+            }
+        }
+        // Decay would pull biases, which hold the items' popularity, towards zero.
+        let rule = match rule {
+            Rule::Adam { rate, correct_first, correct_second, step, .. } => {
+                Rule::Adam { rate, decay: 0.0, correct_first, correct_second, step }
+            }
+            other => other,
+        };
+        device.sparse_step(&mut self.bias, 1, &indices.bias_rows, &biases, rule);
+    }
+
+    /// Numbers the rows that this step touched, in order of first appearance.
+    fn index_rows(&mut self, windows: &[Window], ids: &[u32], tied: bool) {
+        let device = self.device;
+        let slots = &mut self.slots;
+        slots.clear();
+        device.write_index(&mut self.indices.negatives, slots.number(ids));
+        for (window, index) in windows.iter().zip(&mut self.indices.targets) {
+            device.write_index(index, slots.number(&window.targets));
+        }
+        device.write_index(&mut self.indices.bias_rows, &slots.rows);
+        if !tied {
+            device.write_index(&mut self.indices.output_rows, &slots.rows);
+            slots.clear();
+        }
+        for (window, index) in windows.iter().zip(&mut self.indices.inputs) {
+            device.write_index(index, slots.number(&window.items));
+        }
+        let rows = if tied { &mut self.indices.output_rows } else { &mut self.indices.input_rows };
+        device.write_index(rows, &slots.rows);
+    }
+}
+
+/// Consecutive numbers for the rows that were named since the last `clear`.
+struct Slots {
+    rows: Vec<u32>,
+    round: u32,
+    // Round and slot of each row.
+    seen: Vec<(u32, u32)>,
+    numbers: Vec<u32>,
+}
+
+impl Slots {
+    fn new(rows: usize) -> Self {
+        Self { rows: vec![], round: 0, seen: vec![(0, 0); rows], numbers: vec![] }
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.seen.fill((0, 0));
+            self.round = 1;
+        }
+    }
+
+    fn number(&mut self, ids: &[u32]) -> &[u32] {
+        self.numbers.clear();
+        for &id in ids {
+            let number = match self.seen.get_mut(id as usize) {
+                None => NONE,
+                Some((round, slot)) if *round == self.round => *slot,
+                Some(entry) => {
+                    *entry = (self.round, self.rows.len() as u32);
+                    self.rows.push(id);
+                    entry.1
+                }
+            };
+            self.numbers.push(number);
+        }
+        &self.numbers
+    }
+}

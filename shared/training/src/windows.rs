@@ -1,0 +1,155 @@
+//! Histories cut into windows for truncated backpropagation through time.
+//!
+//! Every lane walks through one user's history, `steps` events at a time, and takes the next user when
+//! it is through; its state is carried from window to window of one user. Lanes never run dry: when
+//! every user was taken, a new random order begins, so each step has the same number of rows and the
+//! longest histories do not end up alone in small, noisy steps.
+
+use crate::random::Random;
+
+/// Stands for "nothing" among row numbers: past the end of every table.
+pub const NONE: u32 = u32::MAX;
+
+/// All histories, user after user.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequences<'a> {
+    /// `users + 1` offsets into the others.
+    pub offsets: &'a [usize],
+    /// Item numbers.
+    pub items: &'a [u32],
+    /// The gap class of each event: how long after its predecessor it came.
+    pub gaps: &'a [u32],
+    /// Weight of each event as a target.
+    pub weights: &'a [f32],
+}
+
+impl Sequences<'_> {
+    fn targets(&self, user: usize) -> usize {
+        (self.offsets[user + 1] - self.offsets[user]).saturating_sub(1)
+    }
+
+    /// How many events follow another one: the targets of one epoch.
+    pub fn events(&self) -> usize {
+        (0..self.offsets.len() - 1).map(|user| self.targets(user)).sum()
+    }
+}
+
+/// One shard's part of a window, time-major: row t·lanes + lane.
+#[derive(Clone, Debug, Default)]
+pub struct Window {
+    /// Input items, [`NONE`] for padding.
+    pub items: Vec<u32>,
+    /// Gap classes, [`NONE`] for padding.
+    pub gaps: Vec<u32>,
+    /// The items that followed, [`NONE`] for padding.
+    pub targets: Vec<u32>,
+    /// Weights in the loss.
+    pub weights: Vec<f32>,
+    /// 1 for lanes that go on with their user, 0 for those that start anew.
+    pub keep: Vec<f32>,
+}
+
+/// Walks users through lanes.
+#[derive(Clone, Debug)]
+pub struct Lanes {
+    steps: usize,
+    per_shard: usize,
+    users: Vec<u32>,
+    order: Vec<u32>,
+    random: Random,
+    // User and position in the history, for each lane.
+    at: Vec<(usize, usize)>,
+}
+
+impl Lanes {
+    /// `shards` groups of `per_shard` lanes, windows of `steps` events.
+    ///
+    /// At least one user must have two events.
+    pub fn new(sequences: &Sequences<'_>, shards: usize, per_shard: usize, steps: usize, seed: u64) -> Self {
+        let users: Vec<u32> = (0..sequences.offsets.len() - 1)
+            .filter(|&u| sequences.targets(u) > 0)
+            .map(|u| u as u32)
+            .collect();
+        assert!(!users.is_empty(), "no history has two events");
+        let at = vec![(usize::MAX, 0); shards * per_shard];
+        Self { steps, per_shard, users, order: vec![], random: Random::new(seed), at }
+    }
+
+    /// Fills one window per shard and returns how many targets they hold.
+    pub fn next(&mut self, sequences: &Sequences<'_>, windows: &mut [Window]) -> usize {
+        let (steps, lanes) = (self.steps, self.per_shard);
+        let mut events = 0;
+        for (shard, window) in windows.iter_mut().enumerate() {
+            let rows = steps * lanes;
+            window.items.clear();
+            window.items.resize(rows, NONE);
+            window.gaps.clear();
+            window.gaps.resize(rows, NONE);
+            window.targets.clear();
+            window.targets.resize(rows, NONE);
+            window.weights.clear();
+            window.weights.resize(rows, 0.0);
+            window.keep.clear();
+            window.keep.resize(lanes, 1.0);
+            for lane in 0..lanes {
+                let (mut user, mut position) = self.at[shard * lanes + lane];
+                if user == usize::MAX || position >= sequences.targets(user) {
+                    (user, position) = (self.take_user(), 0);
+                    window.keep[lane] = 0.0;
+                }
+                let count = steps.min(sequences.targets(user) - position);
+                let first = sequences.offsets[user] + position;
+                for t in 0..count {
+                    let row = t * lanes + lane;
+                    window.items[row] = sequences.items[first + t];
+                    window.gaps[row] = sequences.gaps[first + t];
+                    window.targets[row] = sequences.items[first + t + 1];
+                    window.weights[row] = sequences.weights[first + t + 1];
+                }
+                events += count;
+                self.at[shard * lanes + lane] = (user, position + count);
+            }
+        }
+        events
+    }
+
+    fn take_user(&mut self) -> usize {
+        if self.order.is_empty() {
+            self.order.clone_from(&self.users);
+            self.random.shuffle(&mut self.order);
+        }
+        self.order.pop().expect("there are users") as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_comes_once_per_epoch_with_its_predecessor_and_carried_state() {
+        // Users with 1, 2, 7 and 4 events; items are numbered 10·user + position.
+        let (offsets, items) = ([0, 1, 3, 10, 14], [0, 10, 11, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33]);
+        let weights = [1.0; 14];
+        let sequences = Sequences { offsets: &offsets, items: &items, gaps: &[0; 14], weights: &weights };
+        assert_eq!(sequences.events(), 10);
+        let mut lanes = Lanes::new(&sequences, 1, 1, 3, 5);
+        let (mut windows, mut seen, mut last) = ([Window::default()], vec![], NONE);
+        while seen.len() < 10 {
+            lanes.next(&sequences, &mut windows);
+            let w = &windows[0];
+            for t in 0..3 {
+                if w.targets[t] != NONE {
+                    assert_eq!(w.items[t] + 1, w.targets[t]);
+                    assert_eq!(w.weights[t], 1.0);
+                    seen.push(w.targets[t]);
+                }
+            }
+            let goes_on = w.items[0] == last;
+            assert_eq!(w.keep[0] == 1.0, goes_on, "state is carried exactly where the history goes on");
+            last = w.targets[2];
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, [11, 21, 22, 23, 24, 25, 26, 31, 32, 33]);
+    }
+}
