@@ -1,0 +1,126 @@
+//! Trains `aws-hrnn` on a CSV of USER_ID,ITEM_ID,TIMESTAMP and writes everybody's list.
+//!
+//! `cargo run --release -p recipe --example hrnn_quality -- TRAIN.csv LISTS.jsonl [--hidden 43] [--epochs N]
+//! [--seed 1] [--threads 0] [--valid TEST.csv] [--verbose] [any other setting, see the code]`
+//!
+//! Lists are JSON lines, `{"user": …, "items": […]}`, 25 items that the user did not have. With `--valid`
+//! it prints NDCG@25 on that file.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use dataset::{IdTable, Interactions};
+use recipe::hrnn::{Config, Progress, train};
+use recipe::{Query, RankedList, Recommender};
+
+const K: usize = 25;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let files: Vec<String> = std::env::args().skip(1).take(2).collect();
+    let [train_file, lists_file] = files.as_slice() else {
+        return Err("usage: hrnn_quality TRAIN.csv LISTS.jsonl [--setting value …]".into());
+    };
+    let data = read(train_file)?;
+    let defaults = Config::default();
+    let config = Config {
+        hidden_dimension: option("--hidden", defaults.hidden_dimension)?,
+        bptt: option("--bptt", defaults.bptt)?,
+        recency_mask: option("--recency", defaults.recency_mask)?,
+        embedding: option("--embedding", defaults.embedding)?,
+        input_dropout: option("--input-dropout", defaults.input_dropout)?,
+        state_dropout: option("--state-dropout", defaults.state_dropout)?,
+        rate: option("--rate", defaults.rate)?,
+        decay: option("--decay", defaults.decay)?,
+        deviation: option("--deviation", defaults.deviation)?,
+        average_rate: option("--average-rate", defaults.average_rate)?,
+        negative_power: option("--negative-power", defaults.negative_power)?,
+        recency_half_life: option("--half-life", defaults.recency_half_life)?,
+        epochs: some("--epochs")?,
+        lanes: some("--lanes")?,
+        negatives: some("--negatives")?,
+        seed: option("--seed", defaults.seed)?,
+        threads: option("--threads", defaults.threads)?,
+    };
+    let verbose = std::env::args().any(|argument| argument == "--verbose");
+    let (model, report) = train(&data, &config, &|p: Progress| {
+        if verbose {
+            eprintln!("epoch {}/{} {:.0} events/s loss {:.4}", p.epoch, p.epochs, p.events_per_s, p.loss);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let started = std::time::Instant::now();
+    let queries: Vec<Query<'_>> =
+        (0..data.users.len() as u32).map(|u| Query::User(data.history(u))).collect();
+    let lists = model.recommend(&queries, K, true);
+    let seconds = started.elapsed().as_secs_f64();
+    let mut text = String::new();
+    for (user, list) in data.users.iter().zip(&lists) {
+        let items: Vec<_> = list.items.iter().map(|&item| format!("{:?}", data.items.id(item))).collect();
+        writeln!(text, "{{\"user\": {user:?}, \"items\": [{}]}}", items.join(", "))?;
+    }
+    std::fs::write(lists_file, text)?;
+    let mut quality = String::new();
+    if let Some(file) = some::<String>("--valid")? {
+        write!(quality, "\"ndcg_at_25\": {:.4}, ", ndcg(&data, &lists, &read(&file)?))?;
+    }
+    println!(
+        "{{{quality}\"epochs\": {}, \"loss\": {:.4}, \"train_s\": {:.2}, \"events_per_s\": {:.0}, \"lists_s\": {seconds:.2}, \
+         \"peak_mb\": {}}}",
+        report.epochs,
+        report.loss,
+        report.seconds,
+        report.events_per_s,
+        peak_mb()
+    );
+    Ok(())
+}
+
+fn some<T: std::str::FromStr>(name: &str) -> Result<Option<T>, String> {
+    let text = std::env::args().skip_while(|argument| argument != name).nth(1);
+    text.map(|text| text.parse().map_err(|_| format!("{name} has the value '{text}'"))).transpose()
+}
+
+fn option<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
+    Ok(some(name)?.unwrap_or(default))
+}
+
+/// Peak resident memory, from the kernel; 0 where it does not say.
+fn peak_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// Reads plain CSV without quotes: user, item, timestamp.
+fn read(file: &str) -> Result<Interactions, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(file)?;
+    let (mut users, mut items) = (IdTable::default(), IdTable::default());
+    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
+    for (number, line) in text.lines().enumerate().skip(1) {
+        let mut fields = line.split(',');
+        let (Some(u), Some(i), Some(t)) = (fields.next(), fields.next(), fields.next()) else {
+            return Err(format!("{file}, line {}: three fields are needed", number + 1).into());
+        };
+        user.push(users.intern(u));
+        item.push(items.intern(i));
+        time.push(t.parse()?);
+    }
+    Ok(Interactions::from_rows(users, items, &user, &item, &time))
+}
+
+/// Mean over the users of `test`; items that were not trained on count as misses.
+fn ndcg(data: &Interactions, lists: &[RankedList], test: &Interactions) -> f64 {
+    let by_user: HashMap<&str, &RankedList> = data.users.iter().zip(lists).collect();
+    let weight = |rank: usize| 1.0 / ((rank + 2) as f64).log2();
+    let mut sum = 0.0;
+    for (number, user) in test.users.iter().enumerate() {
+        let truth: HashSet<&str> =
+            test.history(number as u32).items.iter().map(|&item| test.items.id(item)).collect();
+        let Some(list) = by_user.get(user) else { continue };
+        let hits = list.items.iter().enumerate().filter(|(_, item)| truth.contains(data.items.id(**item)));
+        let gained: f64 = hits.map(|(rank, _)| weight(rank)).sum();
+        sum += gained / (0..truth.len().min(K)).map(weight).sum::<f64>();
+    }
+    sum / test.users.len() as f64
+}

@@ -1,0 +1,314 @@
+//! The documented offline evaluation: hold users out, ask for their future, judge the answers.
+//!
+//! 90 % of the users train the model. Of each held-out user the oldest 90 % of interactions are the
+//! query and the newest 10 %, at least one, are the truth (rounded down, so ten interactions have a
+//! truth of one). The guide counts users with ten interactions or more, so the 10 % are drawn among
+//! those; users with fewer always train. Which users are held out depends on the seed and their ids
+//! only, not on the order of the data, so that models on the same data meet the same users.
+//!
+//! Lists are drawn from the full catalogue, ties go as [`Recommender`] says.
+
+use std::collections::BTreeMap;
+
+use dataset::{History, Interactions};
+use domain::recipes::RecipeType;
+use domain::resource::Metric;
+
+use crate::featurization::{empty_like, push, subset};
+use crate::metrics::{self, COUNT, COVERAGE, DEPTH, NAMES};
+use crate::ranking::{Query, Recommender};
+use crate::{intervals, random};
+
+/// Fewest interactions of a user that is held out (guide: "at least 10 datapoints").
+pub const TEST_INTERACTIONS_MIN: usize = 10;
+
+/// Test users asked at a time; bounds the memory of the answers.
+const USERS_AT_ONCE: usize = 1024;
+
+/// Data parted by users. All parts number the items as the whole does.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// Histories of the users that train.
+    pub train: Interactions,
+    /// Known parts of the histories of the held-out users, in the order of the data.
+    pub known: Interactions,
+    /// What each of them did next: distinct items, ascending.
+    pub truths: Vec<Vec<u32>>,
+}
+
+impl Split {
+    /// Users that metrics are means over.
+    pub fn test_users(&self) -> usize {
+        self.truths.len()
+    }
+
+    /// The question that a recipe of this type is asked for a held-out user: the known history, or
+    /// for related items its last item.
+    pub fn query(&self, test_user: u32, recipe_type: RecipeType) -> Query<'_> {
+        let history = self.known.history(test_user);
+        match (recipe_type, history.items.last()) {
+            (RecipeType::RelatedItems, Some(&item)) => Query::Item(item),
+            _ => Query::User(history),
+        }
+    }
+}
+
+/// Parts the data. There are no test users where nobody has ten interactions, else at least one.
+pub fn split(data: &Interactions, seed: u64) -> Split {
+    let eligible =
+        (0..data.users.len() as u32).filter(|&user| data.history(user).items.len() >= TEST_INTERACTIONS_MIN);
+    let mut drawn: Vec<(u64, u32)> =
+        eligible.map(|user| (random::hash(seed, data.users.id(user)), user)).collect();
+    // The id decides between equal hashes; a number would depend on the order of the data.
+    drawn.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| data.users.id(a.1).cmp(data.users.id(b.1))));
+    drawn.truncate(drawn.len().div_ceil(10));
+    let mut held_out = vec![false; data.users.len()];
+    drawn.iter().for_each(|&(_, user)| held_out[user as usize] = true);
+
+    let (test, train): (Vec<u32>, Vec<u32>) =
+        (0..data.users.len() as u32).partition(|&user| held_out[user as usize]);
+    let mut known = empty_like(data);
+    let mut truths = Vec::with_capacity(test.len());
+    for &user in &test {
+        let history = data.history(user);
+        let length = history.items.len();
+        let (query, future) = history.items.split_at(length - (length / 10).max(1));
+        let timestamps = &history.timestamps[..query.len()];
+        push(&mut known, data.users.id(user), History { items: query, timestamps });
+        let mut truth = future.to_vec();
+        truth.sort_unstable();
+        truth.dedup();
+        truths.push(truth);
+    }
+    Split { train: subset(data, &train), known, truths }
+}
+
+/// What a model did on a split.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// One row for each test user, in the order of [`NAMES`].
+    pub users: Vec<[f64; COUNT]>,
+    /// Distinct items recommended, over the catalogue.
+    pub coverage: Metric,
+}
+
+/// Asks the model for the future of every test user and judges the answers.
+///
+/// `catalogue` is the number of distinct items in the Interactions and Items datasets, what
+/// coverage is a share of. With `exclude_seen` the answers leave out the known part, which suits
+/// data where nobody repeats an item.
+pub fn evaluate(
+    model: &dyn Recommender,
+    recipe_type: RecipeType,
+    split: &Split,
+    catalogue: usize,
+    exclude_seen: bool,
+) -> Evaluation {
+    let mut users = Vec::with_capacity(split.test_users());
+    let mut reach = Reach::new(model.items(), split.test_users());
+    let all: Vec<u32> = (0..split.test_users() as u32).collect();
+    for block in all.chunks(USERS_AT_ONCE) {
+        let queries: Vec<_> = block.iter().map(|&user| split.query(user, recipe_type)).collect();
+        for (&user, list) in block.iter().zip(model.recommend(&queries, DEPTH, exclude_seen)) {
+            users.push(metrics::judge(&list.items, &split.truths[user as usize]));
+            reach.add(user, &list.items);
+        }
+    }
+    Evaluation { users, coverage: reach.coverage(catalogue.max(model.items())) }
+}
+
+impl Evaluation {
+    /// Every metric by its API name; empty where there was no test user, because a number without
+    /// users behind it would be invented.
+    pub fn metrics(&self, seed: u64) -> BTreeMap<String, Metric> {
+        if self.users.is_empty() {
+            return BTreeMap::new();
+        }
+        let means = intervals::means(&self.users, (0.0, 1.0), seed);
+        let named = NAMES.iter().zip(means).map(|(name, metric)| ((*name).to_owned(), metric));
+        named.chain([(COVERAGE.to_owned(), self.coverage)]).collect()
+    }
+
+    /// By how much each mean is above the baseline's, with the interval of the difference over the
+    /// same users: much narrower than the distance of two separate intervals. A model whose lower
+    /// end is above zero beats the baseline.
+    pub fn advantage_over(&self, baseline: &Self, seed: u64) -> BTreeMap<String, Metric> {
+        if self.users.is_empty() || self.users.len() != baseline.users.len() {
+            return BTreeMap::new();
+        }
+        let differences: Vec<[f64; COUNT]> = self
+            .users
+            .iter()
+            .zip(&baseline.users)
+            .map(|(own, other)| std::array::from_fn(|i| own[i] - other[i]))
+            .collect();
+        let means = intervals::means(&differences, (-1.0, 1.0), seed);
+        NAMES.iter().zip(means).map(|(name, metric)| ((*name).to_owned(), metric)).collect()
+    }
+}
+
+/// Which items were recommended, and to whom alone.
+struct Reach {
+    /// For each item nobody, one test user, or several.
+    by: Vec<u32>,
+    users: usize,
+}
+
+const NOBODY: u32 = u32::MAX;
+const SEVERAL: u32 = u32::MAX - 1;
+
+impl Reach {
+    fn new(items: usize, users: usize) -> Self {
+        Self { by: vec![NOBODY; items], users }
+    }
+
+    fn add(&mut self, user: u32, list: &[u32]) {
+        for &item in list {
+            let by = &mut self.by[item as usize];
+            *by = if *by == NOBODY { user } else { SEVERAL };
+        }
+    }
+
+    fn coverage(&self, catalogue: usize) -> Metric {
+        let mut only = vec![0usize; self.users];
+        let mut covered = 0;
+        for &by in self.by.iter().filter(|&&by| by != NOBODY) {
+            covered += 1;
+            if by != SEVERAL {
+                only[by as usize] += 1;
+            }
+        }
+        intervals::coverage(covered, &only, catalogue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ranking::RankedList;
+    use crate::testing::{interactions, walks};
+
+    #[test]
+    fn a_tenth_of_the_users_that_count_is_held_out() {
+        for (users, length, expected) in
+            [(100, 10, 10), (101, 10, 11), (1, 10, 1), (9, 25, 1), (50, 9, 0), (0, 10, 0)]
+        {
+            let split = split(&walks(users, length, 50), 3);
+            assert_eq!(split.test_users(), expected, "{users} users with {length}");
+            assert_eq!(split.train.users.len() + split.known.users.len(), users);
+            assert_eq!(split.train.items.len(), 50);
+        }
+    }
+
+    #[test]
+    fn the_newest_tenth_is_the_truth() {
+        for (length, known) in [(10, 9), (19, 18), (20, 18), (25, 23), (30, 27)] {
+            let data = walks(20, length, 50);
+            let split = split(&data, 3);
+            for user in 0..split.test_users() as u32 {
+                let number = data.users.get(split.known.users.id(user)).unwrap();
+                let (query, future) = data.history(number).items.split_at(known);
+                assert_eq!(split.known.history(user).items, query);
+                assert_eq!(split.known.history(user).timestamps.len(), query.len());
+                let mut truth = future.to_vec();
+                truth.sort_unstable();
+                assert_eq!(split.truths[user as usize], truth);
+            }
+        }
+    }
+
+    #[test]
+    fn repeats_count_once_in_the_truth() {
+        let split = split(&interactions(&[("u", "abcdefghijklmnopqrxx")]), 1);
+        assert_eq!(split.truths, [vec![18]]);
+    }
+
+    #[test]
+    fn the_same_users_are_held_out_whatever_the_order_of_the_data() {
+        let data = walks(200, 12, 50);
+        let backwards: Vec<u32> = (0..200).rev().collect();
+        let ids = |data: &Interactions, seed| {
+            let mut ids: Vec<_> = split(data, seed).known.users.iter().map(str::to_owned).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(ids(&data, 1), ids(&subset(&data, &backwards), 1));
+        assert_ne!(ids(&data, 1), ids(&data, 2));
+    }
+
+    #[test]
+    fn related_items_are_asked_for_the_last_known_item() {
+        let data = walks(10, 10, 50);
+        let split = split(&data, 1);
+        let last = split.known.history(0).items[8];
+        assert!(matches!(split.query(0, RecipeType::RelatedItems), Query::Item(item) if item == last));
+        let Query::User(history) = split.query(0, RecipeType::UserPersonalization) else { panic!() };
+        assert_eq!(history.items.len(), 9);
+    }
+
+    /// Answers the nth user with the nth list.
+    struct Script(Vec<Vec<u32>>);
+
+    impl Recommender for Script {
+        fn recommend(&self, queries: &[Query<'_>], k: usize, _: bool) -> Vec<RankedList> {
+            assert_eq!(queries.len(), self.0.len());
+            let lists = self.0.iter().map(|list| list.iter().copied().take(k).collect());
+            lists.map(|items| RankedList { items, scores: Vec::new() }).collect()
+        }
+        fn items(&self) -> usize {
+            10
+        }
+    }
+
+    fn two_users(truths: [Vec<u32>; 2]) -> Split {
+        let whole = walks(2, 10, 10);
+        Split { train: subset(&whole, &[]), known: whole, truths: truths.to_vec() }
+    }
+
+    #[test]
+    fn metrics_are_means_over_users() {
+        // The first user is the guide's example; the second is hit at rank 1 of a truth of two.
+        let split = two_users([vec![1, 4], vec![0, 9]]);
+        let model = Script(vec![vec![0, 1, 2, 3, 4], vec![9, 2]]);
+        let evaluation = evaluate(&model, RecipeType::UserPersonalization, &split, 20, false);
+        let metrics = evaluation.metrics(1);
+        let second_ndcg = 1.0 / (1.0 + 1.0 / 3f64.log2());
+        for (name, expected) in [
+            ("mean_reciprocal_rank_at_25", 0.75),
+            ("precision_at_5", 0.3),
+            ("precision_at_10", 0.15),
+            ("precision_at_25", 0.06),
+            ("normalized_discounted_cumulative_gain_at_5", (0.6241 + second_ndcg) / 2.0),
+            ("normalized_discounted_cumulative_gain_at_25", (0.6241 + second_ndcg) / 2.0),
+            // Items 0 to 4 and 9 of twenty.
+            ("coverage", 0.3),
+        ] {
+            assert!((metrics[name].value - expected).abs() < 5e-5, "{name}: {:?}", metrics[name]);
+        }
+        assert_eq!(metrics.len(), 8);
+        // The first user alone has 0, 1, 3, 4; the second 9: mean 2.5, squares 4.5, n - 1 over n = 1/2.
+        let half = 1.959_964 * (0.5f64 * 4.5).sqrt() / 20.0;
+        assert!((metrics["coverage"].high - 0.3 - half).abs() < 1e-6, "{:?}", metrics["coverage"]);
+    }
+
+    #[test]
+    fn an_advantage_is_the_mean_of_differences() {
+        let split = two_users([vec![1], vec![2]]);
+        let judge = |lists| evaluate(&Script(lists), RecipeType::UserPersonalization, &split, 10, false);
+        let better = judge(vec![vec![1], vec![2]]);
+        let worse = judge(vec![vec![0, 1], vec![0, 2]]);
+        let advantage = better.advantage_over(&worse, 1);
+        // Both users gain exactly a half, so the interval has no width.
+        assert_eq!(advantage["mean_reciprocal_rank_at_25"], Metric { value: 0.5, low: 0.5, high: 0.5 });
+        assert!(!advantage.contains_key(COVERAGE));
+        assert_eq!(worse.advantage_over(&better, 1)["precision_at_5"].value, 0.0);
+    }
+
+    #[test]
+    fn without_test_users_there_are_no_numbers() {
+        let split = split(&walks(50, 9, 50), 1);
+        let evaluation = evaluate(&Script(vec![]), RecipeType::UserPersonalization, &split, 10, false);
+        assert!(evaluation.metrics(1).is_empty());
+        assert!(evaluation.advantage_over(&evaluation, 1).is_empty());
+    }
+}

@@ -1,0 +1,90 @@
+//! What the network sees of time, and what it knows of popularity before it learns.
+
+use dataset::{History, Interactions};
+
+/// G: pauses of 0–2 s, 3–14 s, 15–62 s, … four times longer each, and one class for a first event.
+pub const GAP_CLASSES: usize = 16;
+
+/// The class of the pause before an event.
+pub fn gap_class(seconds: i64) -> u32 {
+    let pause = seconds.max(0) as u64 + 1;
+    (pause.ilog2() / 2).min(GAP_CLASSES as u32 - 2)
+}
+
+/// The class of each event of a history.
+pub fn gap_classes(history: History<'_>) -> impl Iterator<Item = u32> {
+    let times = history.timestamps;
+    (0..times.len()).map(|i| match i {
+        0 => GAP_CLASSES as u32 - 1,
+        _ => gap_class(times[i].saturating_sub(times[i - 1])),
+    })
+}
+
+/// How often each item was had; events count half after each `half_life` share of the data's time
+/// span, looking back from its end. `None` counts all events alike.
+pub fn popularity(data: &Interactions, half_life: Option<f64>) -> Vec<f64> {
+    let mut counts = vec![0.0; data.items.len()];
+    let (first, last) = data
+        .timestamp
+        .iter()
+        .fold((i64::MAX, i64::MIN), |(low, high), &time| (low.min(time), high.max(time)));
+    let scale = half_life.map(|share| share * (last.saturating_sub(first) as f64).max(1.0));
+    for (&item, &time) in data.item.iter().zip(&data.timestamp) {
+        counts[item as usize] += match scale {
+            // A step per sixteenth of a half-life, by multiplication: powers of the mathematics library
+            // differ between machines.
+            Some(scale) => halved((last.saturating_sub(time) as f64 / scale * 16.0) as u32),
+            None => 1.0,
+        };
+    }
+    counts
+}
+
+/// 2^(−sixteenths / 16).
+fn halved(sixteenths: u32) -> f64 {
+    const SIXTEENTH: f64 = 0.957_603_280_698_573_7;
+    let whole = (sixteenths / 16).min(60);
+    let mut value = 1.0 / (1u64 << whole) as f64;
+    for _ in 0..sixteenths % 16 {
+        value *= SIXTEENTH;
+    }
+    value
+}
+
+/// The logarithm of each item's share of popularity, with one event given to every item.
+pub fn log_share(counts: &[f64]) -> Vec<f32> {
+    let total: f64 = counts.iter().sum::<f64>() + counts.len() as f64;
+    counts.iter().map(|count| ((count + 1.0) / total).ln() as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::IdTable;
+
+    #[test]
+    fn pauses_fall_into_classes() {
+        for (seconds, class) in
+            [(-5, 0), (0, 0), (2, 0), (3, 1), (14, 1), (15, 2), (1_800, 5), (86_400, 8), (i64::MAX, 14)]
+        {
+            assert_eq!(gap_class(seconds), class, "{seconds} s");
+        }
+        let history = History { items: &[1, 2, 3], timestamps: &[100, 100, 4_000] };
+        assert_eq!(gap_classes(history).collect::<Vec<_>>(), [15, 0, 5]);
+    }
+
+    #[test]
+    fn recent_events_count_more() {
+        let (mut users, mut items) = (IdTable::default(), IdTable::default());
+        users.intern("u");
+        ["old", "new", "never"].iter().for_each(|id| {
+            items.intern(id);
+        });
+        let data = Interactions::from_rows(users, items, &[0; 3], &[0, 0, 1], &[0, 0, 1_000]);
+        assert_eq!(popularity(&data, None), [2.0, 1.0, 0.0]);
+        let recent = popularity(&data, Some(0.5));
+        assert!((recent[0] - 0.5).abs() < 1e-9 && recent[1] == 1.0 && recent[2] == 0.0, "{recent:?}");
+        let shares = log_share(&recent);
+        assert!(shares[1] > shares[0] && shares[0] > shares[2] && shares[2].is_finite());
+    }
+}

@@ -1,0 +1,245 @@
+//! Training: from interactions to weights.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use dataset::Interactions;
+use ndarray::{Array1, Array2};
+use training::device::padded;
+use training::network::{DropoutShares, Layout};
+use training::random::Random;
+use training::trainer::HostWeights;
+use training::windows::{Lanes, Sequences, Window};
+use training::{Cpu, Optimiser, Settings, Shape, Trainer};
+
+use super::config::{Config, Plan};
+use super::features::{GAP_CLASSES, gap_classes, log_share, popularity};
+use super::model::HrnnModel;
+
+/// How far a training is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The running pass, from 1.
+    pub epoch: u32,
+    /// Passes in all.
+    pub epochs: u32,
+    /// Events trained on so far, over all passes.
+    pub done: u64,
+    /// Events in all passes.
+    pub total: u64,
+    /// Mean loss per event since the last report.
+    pub loss: f64,
+    /// Events per second since the start.
+    pub events_per_s: f64,
+}
+
+/// How a training went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingReport {
+    /// Passes over the data.
+    pub epochs: u32,
+    /// Events per pass: those that follow another one.
+    pub events: u64,
+    /// Mean loss per event of the last pass.
+    pub loss: f64,
+    /// Events per second.
+    pub events_per_s: f64,
+    /// Time of the training loop.
+    pub seconds: f64,
+}
+
+/// Why there is no model.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TrainError {
+    /// There is nothing to learn an order from.
+    #[error("no user has two interactions, so there is no order to learn from; import histories of users")]
+    NoSequences,
+    /// The numbers left the range of floats.
+    #[error(
+        "the loss became {loss} in epoch {epoch}, batch {batch}; train with another seed or a smaller hidden_dimension"
+    )]
+    NotFinite {
+        /// Pass, from 1.
+        epoch: u32,
+        /// Step of the pass, from 1.
+        batch: u64,
+        /// NaN or infinity.
+        loss: f64,
+    },
+    /// The hook said so.
+    #[error("the training was stopped")]
+    Stopped,
+}
+
+/// Reports and cancellation: called a few times per second; `Break` ends the training.
+pub type OnProgress<'a> = &'a dyn Fn(Progress) -> ControlFlow<()>;
+
+/// Trains a model on all of `data`.
+///
+/// The same data, config and version give the same bytes, whatever the number of threads. Fails when no
+/// user has two interactions, when the loss is no number any more, and when `progress` asks to stop.
+pub fn train(
+    data: &Interactions,
+    config: &Config,
+    progress: OnProgress<'_>,
+) -> Result<(HrnnModel, TrainingReport), TrainError> {
+    let gaps: Vec<u32> =
+        (0..data.users.len() as u32).flat_map(|user| gap_classes(data.history(user))).collect();
+    let ones = vec![1.0; data.len()];
+    let sequences = Sequences { offsets: &data.offsets, items: &data.item, gaps: &gaps, weights: &ones };
+    let events = sequences.events();
+    if events == 0 {
+        return Err(TrainError::NoSequences);
+    }
+    let plan = config.plan(events, data.items.len());
+    let counts = popularity(data, None);
+    let recent = config.recency_mask.then(|| popularity(data, Some(config.recency_half_life)));
+    let prior = log_share(recent.as_ref().unwrap_or(&counts));
+
+    let settings = settings(config, &plan, data.items.len());
+    let weights = initial_weights(config, &settings, &prior);
+    let negative_weights: Vec<f64> =
+        counts.iter().map(|count| count.max(1.0).powf(config.negative_power)).collect();
+    let cpu = Cpu::new(config.threads);
+    let mut trainer = Trainer::new(&cpu, settings.clone(), &weights, &negative_weights);
+    drop(weights);
+    let report = run(&mut trainer, &sequences, config, &plan, progress)?;
+    let weights = trainer.weights();
+    Ok((extract(config, &settings.shape, &weights, &counts, prior), report))
+}
+
+fn settings(config: &Config, plan: &Plan, items: usize) -> Settings {
+    Settings {
+        shape: Shape {
+            items,
+            embedding: padded(config.embedding),
+            hidden: padded(config.hidden_dimension),
+            gaps: GAP_CLASSES,
+            tied: true,
+            average_rate: config.average_rate,
+        },
+        steps: config.bptt,
+        shards: plan.shards,
+        lanes: plan.lanes,
+        negatives: plan.negatives,
+        optimiser: Optimiser::Adam,
+        decay: config.decay,
+        dropout: DropoutShares { input: config.input_dropout, state: config.state_dropout },
+        deviation: config.deviation,
+        seed: config.seed,
+    }
+}
+
+/// Random weights, biases at the logarithm of popularity.
+fn initial_weights(config: &Config, settings: &Settings, prior: &[f32]) -> HostWeights {
+    let mut random = Random::new(config.seed);
+    let shape = &settings.shape;
+    let mut weights = HostWeights::random(shape, config.hidden_dimension, settings.deviation, &mut random);
+    weights.bias.copy_from_slice(prior);
+    weights
+}
+
+/// The training loop.
+fn run(
+    trainer: &mut Trainer<'_, Cpu>,
+    sequences: &Sequences<'_>,
+    config: &Config,
+    plan: &Plan,
+    progress: OnProgress<'_>,
+) -> Result<TrainingReport, TrainError> {
+    let events = sequences.events() as u64;
+    let total = events * u64::from(plan.epochs);
+    let rows = (plan.shards * plan.lanes * config.bptt) as f64;
+    let mut windows = vec![Window::default(); plan.shards];
+    let mut lanes = Lanes::new(sequences, plan.shards, plan.lanes, config.bptt, config.seed);
+    let started = Instant::now();
+    let mut told = started;
+    let (mut done, mut epoch, mut batch) = (0u64, 1u32, 0u64);
+    let (mut epoch_loss, mut epoch_events, mut last_loss) = (0.0, 0u64, f64::NAN);
+    let (mut recent_loss, mut recent_events) = (0.0, 0u64);
+    while done < total {
+        let count = lanes.next(sequences, &mut windows) as u64;
+        // Every event weighs the same, however full the step is.
+        for window in &mut windows {
+            window.weights.iter_mut().for_each(|weight| *weight /= rows as f32);
+        }
+        let rate = config.rate * schedule(done as f64 / total as f64);
+        let loss = trainer.step(&windows, rate) * rows;
+        batch += 1;
+        if !loss.is_finite() {
+            return Err(TrainError::NotFinite { epoch, batch, loss });
+        }
+        done += count;
+        (epoch_loss, epoch_events) = (epoch_loss + loss, epoch_events + count);
+        (recent_loss, recent_events) = (recent_loss + loss, recent_events + count);
+        let epoch_ends = done >= events * u64::from(epoch) || done >= total;
+        if epoch_ends || told.elapsed().as_millis() >= 100 {
+            told = Instant::now();
+            let report = Progress {
+                epoch,
+                epochs: plan.epochs,
+                done: done.min(total),
+                total,
+                loss: recent_loss / recent_events.max(1) as f64,
+                events_per_s: done as f64 / started.elapsed().as_secs_f64(),
+            };
+            (recent_loss, recent_events) = (0.0, 0);
+            if progress(report).is_break() {
+                return Err(TrainError::Stopped);
+            }
+        }
+        if epoch_ends {
+            last_loss = epoch_loss / epoch_events.max(1) as f64;
+            (epoch, batch, epoch_loss, epoch_events) = (epoch + 1, 0, 0.0, 0);
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let events_per_s = done as f64 / seconds;
+    Ok(TrainingReport { epochs: plan.epochs, events, loss: last_loss, events_per_s, seconds })
+}
+
+/// Share of the learning rate after `done` of the training: a warm-up over 5 %, then half a cosine.
+fn schedule(done: f64) -> f32 {
+    let warm_up = (done * 20.0 + 0.05).min(1.0);
+    (warm_up * (0.5 + 0.5 * (std::f64::consts::PI * done).cos())) as f32
+}
+
+/// The model without the padding of the widths, and with gates in one order.
+fn extract(
+    config: &Config,
+    shape: &Shape,
+    weights: &HostWeights,
+    counts: &[f64],
+    prior: Vec<f32>,
+) -> HrnnModel {
+    let (e, h) = (shape.embedding, config.hidden_dimension);
+    let (ep, hp) = (shape.embedding, shape.hidden);
+    let (at, dense) = (Layout::new(shape), &weights.dense);
+    let gate = |start: usize, width: usize, i: usize, gate: usize, j: usize| {
+        dense[start + i * width + gate * hp + j]
+    };
+    // The trainer keeps recurrent gates as n, r, z.
+    let recurrent = |g: usize| [1, 2, 0][g];
+    HrnnModel {
+        // An item that was never had keeps its bias; its random embedding says nothing.
+        items: Array2::from_shape_fn((shape.items, e), |(v, j)| {
+            if counts[v] > 0.0 { weights.input[v * ep + j] } else { 0.0 }
+        }),
+        bias: Array1::from_vec(weights.bias.clone()),
+        prior: Array1::from_vec(prior),
+        gaps: Array2::from_shape_fn((GAP_CLASSES, e), |(g, j)| dense[at.gaps + g * ep + j]),
+        input: Array2::from_shape_fn((e, 3 * h), |(i, c)| gate(at.input, 3 * hp, i, c / h, c % h)),
+        input_bias: Array1::from_shape_fn(3 * h, |c| gate(at.input_bias, 0, 0, c / h, c % h)),
+        recurrent: Array2::from_shape_fn((h, 3 * h), |(i, c)| {
+            gate(at.recurrent, 3 * hp, i, recurrent(c / h), c % h)
+        }),
+        recurrent_bias: Array1::from_shape_fn(3 * h, |c| {
+            gate(at.recurrent_bias, 0, 0, recurrent(c / h), c % h)
+        }),
+        project: Array2::from_shape_fn((h, e), |(i, j)| dense[at.project + i * ep + j]),
+        project_bias: Array1::from_shape_fn(e, |j| dense[at.project_bias + j]),
+        last: Array2::from_shape_fn((e, e), |(i, j)| dense[at.last + i * ep + j]),
+        average: Array2::from_shape_fn((e, e), |(i, j)| dense[at.average + i * ep + j]),
+        average_rate: config.average_rate,
+    }
+}

@@ -1,0 +1,34 @@
+//! The models behind the recipes, with one interface, and the metrics that judge them.
+//!
+//! Everything here is a function over values: no IO, no clock besides the seconds that training
+//! took, no AWS. Read [`ranking`] first (what every model answers), then [`model`] (the one place
+//! that knows all recipes) and [`version`] (how a solution version is trained and measured).
+//! The tests in `tests/battery.rs` are what every model has to pass.
+//!
+//! Shapes: U users, I items, K answers, H hidden dimension.
+
+pub mod ranking;
+
+pub mod hrnn;
+pub mod popularity;
+pub mod sims;
+
+pub mod model;
+pub mod version;
+
+pub mod artifact;
+pub mod evaluation;
+pub mod featurization;
+pub mod intervals;
+pub mod metrics;
+pub mod precompute;
+
+mod random;
+mod seen;
+#[cfg(test)]
+mod testing;
+
+pub use artifact::{Artifact, ArtifactError};
+pub use model::{Model, Progress, TrainError, TrainOptions, Trained, train};
+pub use ranking::{Query, RankedList, Recommender};
+pub use version::{Stage, TrainedVersion, train_and_evaluate};

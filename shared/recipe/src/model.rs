@@ -1,0 +1,206 @@
+//! All recipes behind one interface: the one place that knows which model stands behind which name.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dataset::Interactions;
+use domain::error::ApiError;
+use domain::hyperparameters::Hyperparameters;
+use domain::recipes::{Algorithm, Recipe};
+
+use crate::featurization::{self, TooSmall};
+use crate::hrnn::{self, HrnnModel};
+use crate::popularity::PopularityCount;
+use crate::ranking::{Query, RankedList, Recommender};
+use crate::sims::{self, Sims};
+
+/// A trained model of any recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// `aws-hrnn`.
+    Hrnn(Box<HrnnModel>),
+    /// `aws-popularity-count`.
+    PopularityCount(PopularityCount),
+    /// `aws-sims`.
+    Sims(Sims),
+}
+
+impl Model {
+    /// The model as what it answers.
+    pub fn recommender(&self) -> &dyn Recommender {
+        match self {
+            Self::Hrnn(model) => &**model,
+            Self::PopularityCount(model) => model,
+            Self::Sims(model) => model,
+        }
+    }
+}
+
+impl Recommender for Model {
+    fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
+        self.recommender().recommend(queries, k, exclude_seen)
+    }
+
+    fn items(&self) -> usize {
+        self.recommender().items()
+    }
+}
+
+/// How to train, besides what the recipe declares.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// Decides the split, the start of the weights and every draw.
+    pub seed: u64,
+    /// Threads to use; the result does not depend on it.
+    pub threads: usize,
+    /// Passes over the data for the recipes that learn; they choose by themselves without it.
+    pub epochs: Option<u32>,
+    /// The event type that `data` was filtered by; only for the words of an error.
+    pub event_type: Option<String>,
+    /// Distinct items of the Interactions and Items datasets, what coverage is a share of. Those of
+    /// `data` without it.
+    pub catalogue_items: Option<usize>,
+    /// Whether metrics are measured on lists without what the user already had, as the lists will
+    /// be served.
+    pub exclude_seen: bool,
+    /// Set by somebody who wants the training to end; it then fails with [`TrainError::Stopped`].
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+impl TrainOptions {
+    /// Whether somebody wants the training to end.
+    pub fn stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            epochs: None,
+            event_type: None,
+            catalogue_items: None,
+            exclude_seen: false,
+            stop: None,
+        }
+    }
+}
+
+/// How far a training is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Units of work done.
+    pub done: u64,
+    /// Units of work in all.
+    pub total: u64,
+    /// What a unit is, for example `events`.
+    pub unit: &'static str,
+    /// Mean training loss since the last report, for the recipes that learn.
+    pub loss: Option<f64>,
+}
+
+/// Hears how far a training is. It is called often and must be quick.
+pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// A model and how it came about.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The model.
+    pub model: Model,
+    /// Passes over the data, for the recipes that learn.
+    pub epochs: Option<u32>,
+}
+
+/// Why there is no model. The text is what a caller reads as `failureReason`.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// Too few interactions or users.
+    #[error(transparent)]
+    TooSmall(#[from] TooSmall),
+    /// Somebody asked for it to end.
+    #[error("the training was stopped")]
+    Stopped,
+    /// The network could not be trained.
+    #[error("Create failed. {0}")]
+    Hrnn(#[from] hrnn::TrainError),
+}
+
+/// Checks the parameters that a caller gave as text and fills in the documented defaults: algorithm
+/// hyperparameters and featurization parameters in one table, as [`train`] wants them.
+pub fn resolve_parameters(
+    recipe: &Recipe,
+    algorithm: &BTreeMap<String, String>,
+    featurization: &BTreeMap<String, String>,
+) -> Result<Hyperparameters, ApiError> {
+    let mut all =
+        Hyperparameters::resolve(recipe.hyperparameters, algorithm, recipe.algorithm_arn().as_str())?;
+    let arn = recipe.feature_transformation_arn();
+    all.0.extend(Hyperparameters::resolve(recipe.feature_parameters, featurization, arn.as_str())?.0);
+    Ok(all)
+}
+
+/// Trains one model on all of `data`.
+///
+/// `parameters` holds what the recipe declares, featurization included. The size of the data is not
+/// checked here: see [`crate::featurization::check_size`].
+pub fn train(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    progress: OnProgress<'_>,
+) -> Result<Trained, TrainError> {
+    if options.stopped() {
+        return Err(TrainError::Stopped);
+    }
+    match recipe.algorithm {
+        Algorithm::Hrnn => train_hrnn(parameters, data, options, progress),
+        Algorithm::PopularityCount => {
+            Ok(counted(data, progress, || Model::PopularityCount(PopularityCount::train(data))))
+        }
+        Algorithm::Sims => {
+            let config = sims::Config::from_hyperparameters(parameters, options.threads);
+            Ok(counted(data, progress, || Model::Sims(Sims::train(data, &config))))
+        }
+    }
+}
+
+fn train_hrnn(
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    progress: OnProgress<'_>,
+) -> Result<Trained, TrainError> {
+    let (low, high) = featurization::user_percentiles(parameters);
+    let kept = featurization::users_within(data, low, high);
+    let mut config = hrnn::Config::from_hyperparameters(parameters, options.seed, options.threads);
+    config.epochs = options.epochs;
+    let tell = |p: hrnn::Progress| {
+        progress(Progress { done: p.done, total: p.total, unit: "events", loss: Some(p.loss) });
+        if options.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let trained = if kept.len() == data.users.len() {
+        hrnn::train(data, &config, &tell)
+    } else {
+        hrnn::train(&featurization::subset(data, &kept), &config, &tell)
+    };
+    let (model, report) = trained.map_err(|error| match error {
+        hrnn::TrainError::Stopped => TrainError::Stopped,
+        error => TrainError::Hrnn(error),
+    })?;
+    Ok(Trained { model: Model::Hrnn(Box::new(model)), epochs: Some(report.epochs) })
+}
+
+/// A model that is counted rather than learnt: it is there at once, and has no passes to tell about.
+fn counted(data: &Interactions, progress: OnProgress<'_>, train: impl FnOnce() -> Model) -> Trained {
+    let total = data.len() as u64;
+    let tell = |done| progress(Progress { done, total, unit: "interactions", loss: None });
+    tell(0);
+    let model = train();
+    tell(total);
+    Trained { model, epochs: None }
+}

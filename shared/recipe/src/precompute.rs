@@ -1,0 +1,46 @@
+//! Lists for everybody, block after block, so that memory does not grow with the users.
+
+use std::ops::Range;
+
+use dataset::Interactions;
+
+use crate::ranking::{Query, RankedList, Recommender};
+
+/// Queries that a model is asked at a time: enough to keep many threads busy, little memory.
+pub const QUERIES_AT_ONCE: usize = 1024;
+
+/// The list of every user in the range, in the order of the numbers. Shards of one job give
+/// neighbouring ranges; answers do not depend on how users are cut into ranges or blocks.
+pub fn user_lists<'a>(
+    model: &'a dyn Recommender,
+    data: &'a Interactions,
+    users: Range<u32>,
+    k: usize,
+    exclude_seen: bool,
+) -> impl Iterator<Item = (u32, RankedList)> + 'a {
+    blocks(model, users, |user| Query::User(data.history(user)), k, exclude_seen)
+}
+
+/// The related items of every item in the range, in the order of the numbers.
+pub fn item_lists(
+    model: &dyn Recommender,
+    items: Range<u32>,
+    k: usize,
+) -> impl Iterator<Item = (u32, RankedList)> + '_ {
+    blocks(model, items, Query::Item, k, false)
+}
+
+fn blocks<'a>(
+    model: &'a dyn Recommender,
+    numbers: Range<u32>,
+    query: impl Fn(u32) -> Query<'a> + 'a,
+    k: usize,
+    exclude_seen: bool,
+) -> impl Iterator<Item = (u32, RankedList)> + 'a {
+    let end = numbers.end;
+    numbers.step_by(QUERIES_AT_ONCE).flat_map(move |start| {
+        let block: Vec<u32> = (start..end.min(start.saturating_add(QUERIES_AT_ONCE as u32))).collect();
+        let queries: Vec<_> = block.iter().map(|&number| query(number)).collect();
+        block.into_iter().zip(model.recommend(&queries, k, exclude_seen))
+    })
+}

@@ -1,0 +1,172 @@
+//! What makes a solution version: measure the configuration on held-out users, then train the model
+//! that is served on everything.
+//!
+//! The hosted service does not say whether its served model has seen the held-out users. Ours has:
+//! the newest behaviour of a tenth of the users is worth more in the model than in a drawer, and the
+//! metrics are labelled as those of the same configuration on the split.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use dataset::Interactions;
+use domain::hyperparameters::Hyperparameters;
+use domain::limits::NUM_RESULTS_MAX;
+use domain::recipes::{Recipe, RecipeType};
+use domain::resource::Metric;
+
+use crate::evaluation::{self, TEST_INTERACTIONS_MIN};
+use crate::featurization::check_size;
+use crate::model::{self, Model, Progress, TrainError, TrainOptions};
+use crate::popularity::PopularityCount;
+
+/// What is being done at the moment, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Training on the users that are not held out.
+    TrainOnSplit,
+    /// Asking for the future of the held-out users.
+    Evaluate,
+    /// Training on all users.
+    TrainOnAll,
+}
+
+impl Stage {
+    /// A few words for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TrainOnSplit => "training on 90 % of users",
+            Self::Evaluate => "evaluating on held-out users",
+            Self::TrainOnAll => "training on all users",
+        }
+    }
+}
+
+/// A model with what is known about it.
+#[derive(Clone, Debug)]
+pub struct TrainedVersion {
+    /// Trained on all data.
+    pub model: Model,
+    /// Numbers that stand beside the model.
+    pub report: Report,
+    /// The popular items, best first: what somebody unknown gets where a model has no better answer.
+    pub popular: Vec<u32>,
+}
+
+/// How good a configuration is, and what it took. Metrics are named as GetSolutionMetrics names them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Of the same configuration, trained on the split. Empty when nobody could be held out.
+    pub metrics: BTreeMap<String, Metric>,
+    /// Of `aws-popularity-count` on the same split.
+    pub baseline: BTreeMap<String, Metric>,
+    /// Means of the differences between the two, user by user (without coverage).
+    pub advantage: BTreeMap<String, Metric>,
+    /// Users that the metrics are means over.
+    pub test_users: usize,
+    /// Why there are no metrics, where there are none.
+    pub no_metrics: Option<String>,
+    /// Passes over the data, for the recipes that learn; the run on the split chose it.
+    pub epochs: Option<u32>,
+    /// Wall-clock seconds of training on the split, evaluating, training on everything.
+    pub seconds: [f64; 3],
+}
+
+/// The metric that [`Report::verdict`] looks at.
+pub const HEADLINE: &str = "normalized_discounted_cumulative_gain_at_25";
+
+impl Report {
+    /// One sentence on how the model stands against the baseline.
+    pub fn verdict(&self) -> String {
+        let Some(advantage) = self.advantage.get(HEADLINE) else {
+            return self.no_metrics.clone().unwrap_or_else(|| "There are no metrics.".to_owned());
+        };
+        let how = if advantage.low > 0.0 {
+            "beats"
+        } else if advantage.high < 0.0 {
+            "does worse than"
+        } else {
+            "cannot be told apart from"
+        };
+        format!(
+            "The model {how} aws-popularity-count: NDCG@25 differs by {:+.4} (95 % interval {:+.4} to {:+.4}, \
+             {} test users).",
+            advantage.value, advantage.low, advantage.high, self.test_users
+        )
+    }
+}
+
+/// Hears how far the work is; see [`crate::model::OnProgress`].
+pub type OnStage<'a> = &'a (dyn Fn(Stage, Progress) + Sync);
+
+/// The whole training of a solution version, over values.
+///
+/// Fails with the reason that a caller reads when the data is too small or training goes wrong.
+pub fn train_and_evaluate(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    progress: OnStage<'_>,
+) -> Result<TrainedVersion, TrainError> {
+    check_size(data, options.event_type.as_deref())?;
+    let mut report = measure(recipe, parameters, data, options, progress)?;
+    let started = Instant::now();
+    let options = TrainOptions { epochs: report.epochs, ..options.clone() };
+    let trained = model::train(recipe, parameters, data, &options, &|p| progress(Stage::TrainOnAll, p))?;
+    report.epochs = trained.epochs;
+    report.seconds[2] = started.elapsed().as_secs_f64();
+    let mut popular = PopularityCount::train(data).order().to_vec();
+    popular.truncate(NUM_RESULTS_MAX);
+    Ok(TrainedVersion { model: trained.model, report, popular })
+}
+
+/// Trains on the split and judges. Without anybody to hold out there is nothing to train for here.
+fn measure(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    progress: OnStage<'_>,
+) -> Result<Report, TrainError> {
+    let split = evaluation::split(data, options.seed);
+    let test_users = split.test_users();
+    let mut report = Report {
+        metrics: BTreeMap::new(),
+        baseline: BTreeMap::new(),
+        advantage: BTreeMap::new(),
+        test_users,
+        no_metrics: None,
+        epochs: options.epochs,
+        seconds: [0.0; 3],
+    };
+    if test_users == 0 {
+        report.no_metrics = Some(format!(
+            "There are no metrics: they need users with at least {TEST_INTERACTIONS_MIN} interactions to hold out, \
+             and none of the {} users has as many.",
+            data.users.len()
+        ));
+        return Ok(report);
+    }
+    let started = Instant::now();
+    let trained =
+        model::train(recipe, parameters, &split.train, options, &|p| progress(Stage::TrainOnSplit, p))?;
+    report.seconds[0] = started.elapsed().as_secs_f64();
+    report.epochs = trained.epochs;
+
+    let started = Instant::now();
+    let total = test_users as u64;
+    let told = |done| progress(Stage::Evaluate, Progress { done, total, unit: "users", loss: None });
+    told(0);
+    let catalogue = options.catalogue_items.unwrap_or(data.items.len());
+    let judge = |model, asked| evaluation::evaluate(model, asked, &split, catalogue, options.exclude_seen);
+    let own = judge(trained.model.recommender(), recipe.recipe_type);
+    // The baseline is asked for users beside any model, as its own recipe is: on one split its
+    // numbers are the same whatever they stand beside.
+    let baseline = judge(&PopularityCount::train(&split.train), RecipeType::UserPersonalization);
+    report.metrics = own.metrics(options.seed);
+    report.baseline = baseline.metrics(options.seed);
+    report.advantage = own.advantage_over(&baseline, options.seed);
+    report.seconds[1] = started.elapsed().as_secs_f64();
+    told(total);
+    Ok(report)
+}

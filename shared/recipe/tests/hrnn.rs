@@ -1,0 +1,198 @@
+//! What `aws-hrnn` promises beyond the shared battery.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use dataset::{History, IdTable, Interactions};
+use domain::hyperparameters::Hyperparameters;
+use domain::recipes;
+use recipe::hrnn::{Config, HrnnModel, Progress, TensorError, TrainError, train};
+use recipe::{Query, Recommender};
+
+const ITEMS: u32 = 40;
+
+/// Users who walk through the items in circles, each from a place of its own; `lengths` says how far.
+fn walks(lengths: &[usize]) -> Interactions {
+    let (mut users, mut items) = (IdTable::default(), IdTable::default());
+    (0..ITEMS).for_each(|item| {
+        items.intern(&format!("item {item}"));
+    });
+    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
+    for (number, &length) in lengths.iter().enumerate() {
+        let u = users.intern(&format!("user {number}"));
+        for step in 0..length {
+            user.push(u);
+            // The last two items are nobody's.
+            item.push((number * 7 + step) as u32 % (ITEMS - 2));
+            time.push(1_600_000_000 + step as i64 * 100);
+        }
+    }
+    Interactions::from_rows(users, items, &user, &item, &time)
+}
+
+/// Many ordinary users, one that never stops, one with a single event and one that did nothing.
+fn data() -> Interactions {
+    let mut lengths = vec![9; 60];
+    lengths.extend([700, 1, 2]);
+    let mut data = walks(&lengths);
+    data.users.intern("silent");
+    data.offsets.push(data.len());
+    data
+}
+
+fn config(threads: usize) -> Config {
+    Config { hidden_dimension: 33, embedding: 32, epochs: Some(25), seed: 5, threads, ..Config::default() }
+}
+
+fn go_on(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn model() -> &'static HrnnModel {
+    static MODEL: std::sync::OnceLock<HrnnModel> = std::sync::OnceLock::new();
+    MODEL.get_or_init(|| train(&data(), &config(2), &go_on).unwrap().0)
+}
+
+#[test]
+fn the_documented_hyperparameters_reach_the_config() {
+    let recipe = recipes::find_by_name("aws-hrnn").unwrap();
+    let arn = recipe.algorithm_arn();
+    let given = [("hidden_dimension", "64"), ("bptt", "7"), ("recency_mask", "false")];
+    let given: BTreeMap<String, String> = given.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let resolve = |given| Hyperparameters::resolve(recipe.hyperparameters, given, arn.as_str()).unwrap();
+    let config = Config::from_hyperparameters(&resolve(&given), 3, 2);
+    assert_eq!((config.hidden_dimension, config.bptt, config.recency_mask), (64, 7, false));
+    assert_eq!((config.seed, config.threads), (3, 2));
+    assert_eq!(Config::from_hyperparameters(&resolve(&BTreeMap::new()), 1, 0), Config::default());
+}
+
+#[test]
+fn what_comes_next_is_learnt() {
+    for start in [0u32, 11, 20] {
+        let items: Vec<u32> = (start..start + 5).collect();
+        let times: Vec<i64> = (0..5).map(|step| step * 100).collect();
+        let query = Query::User(History { items: &items, timestamps: &times });
+        let list = model().recommend(&[query], 3, true).remove(0);
+        assert_eq!(list.items[0], start + 5, "after {items:?}: {list:?}");
+    }
+}
+
+#[test]
+fn one_and_two_threads_give_the_same_bytes() {
+    let (one, report) = train(&data(), &config(1), &go_on).unwrap();
+    assert!(one == *model());
+    assert_eq!((report.epochs, report.events), (25, 60 * 8 + 699 + 1));
+    assert!(report.loss.is_finite() && report.loss > 0.0);
+}
+
+#[test]
+fn the_plain_forward_pass_agrees_with_the_one_for_many_users() {
+    let (data, model) = (data(), model());
+    let histories: Vec<_> = (0..data.users.len() as u32).map(|user| data.history(user)).collect();
+    let states = model.states(&histories);
+    let queries: Vec<_> = histories.iter().map(|history| Query::User(*history)).collect();
+    let lists = model.recommend(&queries, ITEMS as usize, false);
+    for (user, history) in histories.iter().enumerate() {
+        let state = model.state(history);
+        if let Some(state) = &state {
+            let far = (&states.row(user) - state).iter().fold(0.0f32, |far, x| far.max(x.abs()));
+            assert!(far < 1e-4, "user {user} is {far} apart");
+        }
+        let scores = model.scores(state.as_ref().map(|state| state.view()));
+        assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-4, "scores are shares of one");
+        for (&item, &score) in lists[user].items.iter().zip(&lists[user].scores) {
+            let plain = scores[item as usize];
+            assert!(
+                (score - plain).abs() <= 1e-4 * plain.max(1e-3),
+                "user {user}, item {item}: {score} {plain}"
+            );
+        }
+        assert!(lists[user].scores.is_sorted_by(|a, b| a >= b));
+    }
+}
+
+#[test]
+fn a_user_without_a_known_past_gets_what_is_popular() {
+    let mut lengths = vec![3; 30];
+    lengths[0] = 4;
+    let mut data = walks(&lengths);
+    // Everybody had item 5 last.
+    for user in 0..30 {
+        let last = data.offsets[user + 1] - 1;
+        data.item[last] = 5;
+    }
+    let (model, _) = train(&data, &Config { epochs: Some(2), ..config(1) }, &go_on).unwrap();
+    let unknown = [1_000_000, u32::MAX];
+    let pasts = [History { items: &[], timestamps: &[] }, History { items: &unknown, timestamps: &[1, 2] }];
+    let lists = model.recommend(&pasts.map(Query::User), 10, true);
+    assert_eq!(lists[0].items[0], 5);
+    assert_eq!(lists[0], lists[1]);
+}
+
+#[test]
+fn answers_do_not_depend_on_who_else_asks() {
+    let data = data();
+    let queries: Vec<_> = (0..data.users.len() as u32).map(|user| Query::User(data.history(user))).collect();
+    let together: Vec<_> = queries.iter().cycle().take(200).copied().collect();
+    let lists = model().recommend(&together, 7, true);
+    for user in [0, 33, 60, 61, 63] {
+        assert_eq!(model().recommend(&queries[user..=user], 7, true)[0], lists[user], "user {user}");
+    }
+}
+
+#[test]
+fn tensors_hold_the_whole_model_and_bad_ones_are_refused() {
+    let tensors = model().to_tensors();
+    let read = |change: &dyn Fn(&str, &mut (Vec<usize>, Vec<f32>)) -> bool| {
+        HrnnModel::from_tensors(|name| {
+            let tensor = tensors.iter().find(|tensor| tensor.name == name)?;
+            let mut parts = (tensor.shape.clone(), tensor.values.clone());
+            change(name, &mut parts).then_some(parts)
+        })
+    };
+    assert!(read(&|_, _| true).unwrap() == *model());
+    assert_eq!(read(&|name, _| name != "query.last").unwrap_err(), TensorError::Missing("query.last"));
+    let cut = read(&|name, parts| {
+        if name == "bias" {
+            *parts = (vec![3], vec![0.0; 3]);
+        }
+        true
+    });
+    assert_eq!(
+        cut.unwrap_err(),
+        TensorError::Shape { name: "bias", found: vec![3], expected: vec![ITEMS as usize] }
+    );
+    let not_a_number = read(&|name, parts| {
+        if name == "gaps" {
+            parts.1[3] = f32::NAN;
+        }
+        true
+    });
+    assert_eq!(not_a_number.unwrap_err(), TensorError::NotFinite("gaps"));
+}
+
+#[test]
+fn progress_grows_to_the_end_and_can_stop_the_training() {
+    let seen = std::cell::RefCell::new(vec![]);
+    let tell = |p: Progress| {
+        seen.borrow_mut().push((p.epoch, p.done, p.total));
+        ControlFlow::Continue(())
+    };
+    train(&data(), &Config { epochs: Some(3), ..config(1) }, &tell).unwrap();
+    let seen = seen.into_inner();
+    assert!(seen.is_sorted_by_key(|report| report.1));
+    let &(epoch, done, total) = seen.last().unwrap();
+    assert_eq!((epoch, done), (3, total));
+    let stopped = train(&data(), &config(1), &|_| ControlFlow::Break(()));
+    assert_eq!(stopped.unwrap_err(), TrainError::Stopped);
+}
+
+#[test]
+fn training_that_cannot_work_says_why() {
+    let lonely = walks(&[1; 20]);
+    assert_eq!(train(&lonely, &config(1), &go_on).unwrap_err(), TrainError::NoSequences);
+    let wild = Config { rate: f32::INFINITY, ..config(1) };
+    let error = train(&data(), &wild, &go_on).unwrap_err();
+    let TrainError::NotFinite { epoch: 1, batch, .. } = error else { panic!("{error:?}") };
+    assert!(error.to_string().contains(&format!("epoch 1, batch {batch}")), "{error}");
+}
