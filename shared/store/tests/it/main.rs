@@ -1,0 +1,31 @@
+//! The store against the embedded services, which is the code path that runs everywhere.
+
+mod lists;
+mod objects;
+mod resources;
+
+use std::future::Future;
+
+/// Callers run the store in tasks of a runtime with several threads. Never called: that it compiles is
+/// the test.
+#[allow(dead_code)]
+fn every_call_can_be_spawned(
+    resources: &store::Resources,
+    lists: &store::Lists,
+    objects: &store::Objects,
+    arn: &domain::Arn,
+    at: &store::S3Location,
+) {
+    fn is_send<T>(_: impl Future<Output = T> + Send) {}
+    is_send(resources.update(arn, |_: &mut domain::resource::Schema| Ok::<_, std::io::Error>(())));
+    is_send(resources.list(domain::ResourceKind::Schema, None, 1, None));
+    is_send(resources.unfinished());
+    is_send(lists.get(arn, &store::ListKey::Cold));
+    is_send(lists.publish(arn, futures::stream::iter(Vec::new()), |_| {}));
+    is_send(lists.delete_version(arn));
+    is_send(objects.get(at));
+    is_send(objects.open(at));
+    is_send(objects.list("bucket", "prefix"));
+    is_send(objects.put_if_absent(at, "content"));
+    is_send(objects.delete_prefix(at));
+}
