@@ -1,0 +1,77 @@
+//! Deletion: what hangs on a resource goes first, the resource itself last, so that a deletion that
+//! is cut off finds everything it needs when it is begun again.
+
+use domain::resource::SolutionVersion;
+use domain::{Arn, EpochMillis, Resource, ResourceKind, Status};
+use store::resources::UpdateError;
+
+use crate::failure::{Doing, Failure};
+use crate::{Steps, keys};
+
+/// Removes a resource in `DELETE PENDING` with everything that belongs to it alone.
+pub(crate) async fn delete(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
+    let Some(found) = steps.resources.get(arn).await.doing(|| format!("reading {arn}"))? else {
+        return Ok(());
+    };
+    begin(steps, arn).await?;
+    match found.value {
+        Resource::Dataset(_) => {
+            remove_children(steps, ResourceKind::DatasetImportJob, arn).await?;
+            remove_objects(steps, &keys::dataset_prefix(arn)).await?;
+        }
+        Resource::Solution(_) => {
+            let versions = steps
+                .resources
+                .list_all(ResourceKind::SolutionVersion, Some(arn))
+                .await
+                .doing(|| format!("listing the versions of {arn}"))?;
+            for version in versions {
+                remove_version(steps, version.arn()).await?;
+            }
+        }
+        Resource::SolutionVersion(SolutionVersion { arn, .. }) => return remove_version(steps, &arn).await,
+        _ => {}
+    }
+    remove(steps, arn).await
+}
+
+/// Says `DELETE IN_PROGRESS`.
+async fn begin(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
+    let advanced = steps
+        .resources
+        .update::<Resource, _>(arn, |resource| match resource.lifecycle_mut() {
+            Some(life) => life.advance(Status::DeleteInProgress, EpochMillis::now()),
+            None => Ok(()),
+        })
+        .await;
+    match advanced {
+        Ok(_) => Ok(()),
+        Err(UpdateError::Refused(step)) => Err(Failure::Caller(format!("{arn} cannot be deleted: {step}."))),
+        Err(error) => Err(Failure::Internal { doing: format!("writing {arn}"), cause: error.into() }),
+    }
+}
+
+async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
+    remove_children(steps, ResourceKind::BatchInferenceJob, arn).await?;
+    steps.lists.delete_version(arn).await.doing(|| format!("deleting the lists of {arn}"))?;
+    remove_objects(steps, &keys::model_prefix(arn)).await?;
+    remove(steps, arn).await
+}
+
+async fn remove_children(steps: &Steps, kind: ResourceKind, parent: &Arn) -> Result<(), Failure> {
+    let children = steps.resources.list_all(kind, Some(parent)).await;
+    for child in children.doing(|| format!("listing what belongs to {parent}"))? {
+        remove(steps, child.arn()).await?;
+    }
+    Ok(())
+}
+
+async fn remove_objects(steps: &Steps, prefix: &str) -> Result<(), Failure> {
+    let at = steps.objects.at(prefix);
+    steps.objects.delete_prefix(&at).await.doing(|| format!("deleting {at}"))?;
+    Ok(())
+}
+
+async fn remove(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
+    steps.resources.delete(arn).await.doing(|| format!("deleting {arn}"))
+}

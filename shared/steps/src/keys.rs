@@ -1,0 +1,30 @@
+//! Where objects lie in the deployment's bucket.
+//!
+//! Everything that the service writes is below [`INTERNAL`]; uploads by users lie beside it under
+//! `<dataset group>/<dataset type>/`. Every key derives from the resource it belongs to, so a
+//! repeated step overwrites its own leftovers.
+
+use domain::Arn;
+
+/// Prefix of everything that the service keeps for itself.
+pub const INTERNAL: &str = "_osusume/";
+
+/// Parts, manifest and quarantine of one import. `dataset` is `<group>/<TYPE>`.
+pub fn import_prefix(dataset: &Arn, job: &Arn) -> String {
+    format!("{INTERNAL}datasets/{}/{}/", dataset.tail(), job.tail())
+}
+
+/// Everything of one dataset.
+pub fn dataset_prefix(dataset: &Arn) -> String {
+    format!("{INTERNAL}datasets/{}/", dataset.tail())
+}
+
+/// The artifact of a solution version. Its tail is `<solution>/<version id>`.
+pub fn model_prefix(version: &Arn) -> String {
+    format!("{INTERNAL}models/{}/", version.tail())
+}
+
+/// Where an upload goes that shall import itself.
+pub fn upload_key(group: &str, dataset_type: domain::resource::DatasetType, file_name: &str) -> String {
+    format!("{group}/{}/{file_name}", dataset_type.as_str().to_lowercase())
+}

@@ -1,0 +1,233 @@
+//! The frame around every job: begin, work, end, whatever happens in between.
+//!
+//! A job is begun at most [`ATTEMPTS_MAX`] times. Beginning is counted in the resource itself, so a
+//! process that is killed in the middle leaves a trace, and a job that kills its process each time
+//! ends as `CREATE FAILED` instead of for ever.
+
+use domain::limits::ATTEMPTS_MAX;
+use domain::resource::{BatchInferenceJob, Campaign, DatasetImportJob, Job, SolutionVersion};
+use domain::status::{Lifecycle, Status};
+use domain::{Arn, EpochMillis, Resource};
+use store::resources::UpdateError;
+
+use crate::failure::{Failure, chain};
+use crate::{Steps, batch_inference, delete, deploy, import, train};
+
+/// A resource that a job brings from `CREATE PENDING` to its end.
+pub(crate) trait Work:
+    TryFrom<Resource, Error = Resource> + Into<Resource> + Clone + Send + Sync
+{
+    /// Does the work; the result is what the resource becomes.
+    fn work(&self, steps: &Steps) -> impl Future<Output = Result<Self, Failure>> + Send;
+    /// The life cycle that the job moves: the resource's own, or that of its update.
+    fn lifecycle(&mut self) -> &mut Lifecycle;
+    /// How often the job was begun.
+    fn attempts(&mut self) -> &mut u32;
+}
+
+macro_rules! work {
+    ($($kind:ty => $work:path),* $(,)?) => {$(
+        impl Work for $kind {
+            async fn work(&self, steps: &Steps) -> Result<Self, Failure> {
+                $work(steps, self).await
+            }
+            fn lifecycle(&mut self) -> &mut Lifecycle {
+                &mut self.lifecycle
+            }
+            fn attempts(&mut self) -> &mut u32 {
+                &mut self.attempts
+            }
+        }
+    )*};
+}
+work!(
+    DatasetImportJob => import::import,
+    SolutionVersion => train::train,
+    BatchInferenceJob => batch_inference::answer,
+);
+
+impl Work for Campaign {
+    async fn work(&self, steps: &Steps) -> Result<Self, Failure> {
+        deploy::deploy(steps, self).await
+    }
+    fn lifecycle(&mut self) -> &mut Lifecycle {
+        match &mut self.latest_update {
+            Some(update) if self.lifecycle.status == Status::Active => &mut update.lifecycle,
+            _ => &mut self.lifecycle,
+        }
+    }
+    fn attempts(&mut self) -> &mut u32 {
+        &mut self.attempts
+    }
+}
+
+/// Whether there is anything to do.
+enum Begun<R> {
+    Go(R),
+    Nothing,
+}
+
+impl Steps {
+    /// Carries a job out. Returns once its resource is at rest.
+    ///
+    /// Fails only when the store cannot be reached to write the end down; then the job may be run
+    /// again later.
+    pub async fn run(&self, job: &Job) -> Result<(), Failure> {
+        match job {
+            Job::Import(arn) => self.attempt::<DatasetImportJob>(arn).await,
+            Job::Train(arn) => self.attempt::<SolutionVersion>(arn).await,
+            Job::Deploy(arn) => self.attempt::<Campaign>(arn).await,
+            Job::BatchInference(arn) => self.attempt::<BatchInferenceJob>(arn).await,
+            Job::Delete(arn) => delete::delete(self, arn).await,
+        }
+    }
+
+    /// Ends a job's resource as failed when the job itself can no longer do it.
+    pub async fn abandon(&self, job: &Job, reason: &str) {
+        let arn = job.arn();
+        let how = || Err(reason.to_owned());
+        let ended = match job {
+            Job::Import(_) => self.end::<DatasetImportJob>(arn, how()).await,
+            Job::Train(_) => self.end::<SolutionVersion>(arn, how()).await,
+            Job::Deploy(_) => self.end::<Campaign>(arn, how()).await,
+            Job::BatchInference(_) => self.end::<BatchInferenceJob>(arn, how()).await,
+            // A deletion that failed stays pending and is begun again at the next start.
+            Job::Delete(_) => Ok(()),
+        };
+        if let Err(failure) = ended {
+            tracing::error!(%arn, "{}", chain(&failure));
+        }
+    }
+
+    /// The job that a resource in an unfinished state is waiting for.
+    pub fn job_for(resource: &Resource) -> Option<Job> {
+        let arn = resource.arn().clone();
+        match resource.lifecycle().map(|life| life.status) {
+            Some(Status::DeletePending | Status::DeleteInProgress) => Some(Job::Delete(arn)),
+            _ => match resource {
+                Resource::DatasetImportJob(_) => Some(Job::Import(arn)),
+                Resource::SolutionVersion(_) => Some(Job::Train(arn)),
+                Resource::Campaign(_) => Some(Job::Deploy(arn)),
+                Resource::BatchInferenceJob(_) => Some(Job::BatchInference(arn)),
+                _ => None,
+            },
+        }
+    }
+
+    async fn attempt<R: Work>(&self, arn: &Arn) -> Result<(), Failure> {
+        loop {
+            let Begun::Go(resource) = self.begin::<R>(arn).await? else {
+                return Ok(());
+            };
+            match resource.work(self).await {
+                Ok(finished) => return self.finish(arn, finished).await,
+                Err(Failure::Caller(reason)) => return self.end::<R>(arn, Err(reason)).await,
+                Err(Failure::Stopped) => return self.end::<R>(arn, Ok(Status::CreateStopped)).await,
+                // Begun again at the top, until the attempts are used up.
+                Err(failure @ Failure::Internal { .. }) => {
+                    tracing::error!(%arn, "{}", chain(&failure));
+                    self.remember::<R>(arn, &chain(&failure)).await?;
+                }
+            }
+        }
+    }
+
+    /// Counts the attempt and says `CREATE IN_PROGRESS`, or finds that there is nothing to do.
+    async fn begin<R: Work>(&self, arn: &Arn) -> Result<Begun<R>, Failure> {
+        let mut go = false;
+        let begun = self
+            .change::<R>(arn, |resource| {
+                go = false;
+                let now = EpochMillis::now();
+                let attempts = *resource.attempts();
+                let life = resource.lifecycle();
+                match life.status {
+                    Status::CreateStopping => return Ok(life.advance(Status::CreateStopped, now)?),
+                    Status::CreatePending | Status::CreateInProgress => {}
+                    _ => return Ok(()),
+                }
+                if attempts >= ATTEMPTS_MAX {
+                    let last = life.failure_reason.take().map_or_else(
+                        || {
+                            "the process ended each time before it was done (out of memory, or killed?)"
+                                .to_owned()
+                        },
+                        |reason| format!("the last failure was: {reason}"),
+                    );
+                    life.fail(format!("Given up after {attempts} attempts; {last}."), now)?;
+                } else {
+                    life.advance(Status::CreateInProgress, now)?;
+                    *resource.attempts() += 1;
+                    go = true;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(match begun {
+            Some(resource) if go => Begun::Go(resource),
+            _ => Begun::Nothing,
+        })
+    }
+
+    /// Writes what the work produced and says `ACTIVE`, unless the resource was stopped meanwhile.
+    async fn finish<R: Work>(&self, arn: &Arn, finished: R) -> Result<(), Failure> {
+        self.change::<R>(arn, |resource| {
+            let now = EpochMillis::now();
+            let mut life = resource.lifecycle().clone();
+            if life.status == Status::CreateStopping {
+                return Ok(resource.lifecycle().advance(Status::CreateStopped, now)?);
+            }
+            life.advance(Status::Active, now)?;
+            life.failure_reason = None;
+            *resource = finished.clone();
+            *resource.lifecycle() = life;
+            *resource.attempts() = 0;
+            Ok(())
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Ends without a product: stopped, or failed with a reason.
+    async fn end<R: Work>(&self, arn: &Arn, how: Result<Status, String>) -> Result<(), Failure> {
+        self.change::<R>(arn, |resource| {
+            let now = EpochMillis::now();
+            *resource.attempts() = 0;
+            let life = resource.lifecycle();
+            match (&how, life.status) {
+                (_, Status::CreateStopping) => life.advance(Status::CreateStopped, now)?,
+                (Ok(status), _) => life.advance(*status, now)?,
+                (Err(reason), _) => life.fail(reason.as_str(), now)?,
+            }
+            Ok(())
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Keeps the reason of an attempt that failed, in case it was the last one.
+    async fn remember<R: Work>(&self, arn: &Arn, reason: &str) -> Result<(), Failure> {
+        self.change::<R>(arn, |resource| {
+            resource.lifecycle().failure_reason = Some(reason.to_owned());
+            Ok(())
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Reads, changes and conditionally writes a resource; `None` when it is gone.
+    async fn change<R: Work>(
+        &self,
+        arn: &Arn,
+        change: impl FnMut(&mut R) -> Result<(), domain::status::IllegalStep> + Send,
+    ) -> Result<Option<R>, Failure> {
+        match self.resources.update::<R, _>(arn, change).await {
+            Ok(resource) => Ok(resource),
+            Err(UpdateError::Refused(step)) => Err(Failure::Internal {
+                doing: format!("moving {arn} along its life cycle"),
+                cause: step.into(),
+            }),
+            Err(error) => Err(Failure::Internal { doing: format!("writing {arn}"), cause: error.into() }),
+        }
+    }
+}

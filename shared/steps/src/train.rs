@@ -1,0 +1,126 @@
+//! Training: from the active snapshot to a measured model in S3.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use domain::Status;
+use domain::resource::{DatasetType, SolutionVersion, TrainedModel};
+use recipe::artifact::{self, Origin};
+use recipe::version::Stage;
+use recipe::{TrainError, TrainOptions};
+
+use crate::Steps;
+use crate::failure::{Doing, Failure};
+use crate::progress::Progress;
+
+/// How often a training looks whether it was asked to stop.
+const STOP_CHECK: Duration = Duration::from_millis(500);
+
+/// Trains a solution version and writes its artifact.
+pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<SolutionVersion, Failure> {
+    let started = Instant::now();
+    let dataset = steps.dataset(&version.dataset_group, DatasetType::Interactions).await?;
+    let snapshot = dataset.and_then(|dataset| dataset.active).ok_or_else(|| {
+        Failure::caller(format!(
+            "The dataset group {} has no imported interactions: create an Interactions dataset and import a CSV first.",
+            version.dataset_group
+        ))
+    })?;
+    let recipe = domain::recipes::find(&version.recipe)
+        .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
+    let data = steps.interactions(version, &snapshot.manifest_key).await?;
+    let (users, items) = (data.users.len() as u64, data.items.len() as u64);
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let work = {
+        let (steps, version, stop) = (steps.clone(), version.clone(), stop.clone());
+        let parameters = version.hyperparameters.clone();
+        tokio::task::spawn_blocking(move || {
+            let options = TrainOptions {
+                seed: steps.settings.seed,
+                threads: steps.settings.threads,
+                event_type: version.event_type.clone(),
+                stop: Some(stop),
+                ..TrainOptions::default()
+            };
+            let observe = |stage: Stage, p: recipe::Progress| {
+                steps.observer.progress(Progress {
+                    arn: version.arn.clone(),
+                    stage: label(stage),
+                    done: p.done,
+                    total: p.total,
+                    unit: p.unit,
+                    note: p.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
+                });
+            };
+            let trained = recipe::train_and_evaluate(recipe, &parameters, &data, &options, &observe)?;
+            let origin = Origin {
+                recipe,
+                parameters: &parameters,
+                seed: options.seed,
+                snapshot: &snapshot.manifest_key,
+            };
+            let files = artifact::to_artifact(&trained, &data, origin);
+            Ok::<_, TrainError>((trained.report, files))
+        })
+    };
+    let (report, files) = watched(steps, version, stop, work).await?;
+    let files = files.doing(|| format!("packing the model of {}", version.arn))?;
+    let artifact_prefix = steps.save(&version.arn, files).await?;
+    Ok(SolutionVersion {
+        training_hours: Some((started.elapsed().as_secs_f64() / 3.6).ceil() / 1000.0),
+        model: Some(TrainedModel {
+            artifact_prefix,
+            metrics: report.metrics,
+            baseline: report.baseline,
+            advantage: report.advantage,
+            no_metrics: report.no_metrics,
+            test_users: report.test_users as u64,
+            users,
+            items,
+        }),
+        ..version.clone()
+    })
+}
+
+/// Waits for the training while looking whether somebody asked it to stop.
+async fn watched<T>(
+    steps: &Steps,
+    version: &SolutionVersion,
+    stop: Arc<AtomicBool>,
+    mut work: tokio::task::JoinHandle<Result<T, TrainError>>,
+) -> Result<T, Failure> {
+    loop {
+        match tokio::time::timeout(STOP_CHECK, &mut work).await {
+            Ok(ended) => {
+                return match ended.doing(|| format!("training {}", version.arn))? {
+                    Ok(trained) => Ok(trained),
+                    Err(TrainError::Stopped) => Err(Failure::Stopped),
+                    Err(error) => Err(Failure::caller(crate::failure::chain(&error))),
+                };
+            }
+            Err(_) => {
+                let now = steps.resources.get_as::<SolutionVersion>(&version.arn).await;
+                let asked = match now {
+                    Ok(Some(found)) => found.value.lifecycle.status == Status::CreateStopping,
+                    // Deleted meanwhile: nobody waits for the model any more.
+                    Ok(None) => true,
+                    Err(_) => false,
+                };
+                if asked {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// Short enough for a progress bar.
+fn label(stage: Stage) -> &'static str {
+    match stage {
+        Stage::TrainOnSplit => "train on 90 %",
+        Stage::Evaluate => "evaluate",
+        Stage::TrainOnAll => "train on all",
+    }
+}
