@@ -1,0 +1,55 @@
+//! Batch inference jobs.
+
+use domain::resource::{BatchInferenceJob, Job, Solution, SolutionVersion};
+use domain::{Lifecycle, ResourceKind};
+use wire::batch_inference_job::{self as shapes, CreateBatchInferenceJob};
+use wire::shape::Shape;
+use wire::{Member, Members};
+
+use super::Output;
+use super::campaign::no_exploration;
+use crate::Control;
+use crate::pages::List;
+
+const LIST: List<BatchInferenceJob> = List {
+    key: "batchInferenceJobs",
+    kind: ResourceKind::BatchInferenceJob,
+    parent: Some(("solutionVersionArn", ResourceKind::SolutionVersion)),
+    summary: shapes::summary,
+};
+
+/// `CreateBatchInferenceJob`. Whether the input can be read is found out by the job.
+pub async fn create(control: &Control, members: &Members<'_>) -> Output {
+    let request = CreateBatchInferenceJob::parse(members)?;
+    let version = control.active_parent::<SolutionVersion>(&request.solution_version).await?;
+    no_exploration(&version.value.recipe, request.explores)?;
+    let solution = control.active_parent::<Solution>(&version.value.solution).await?;
+    let kind = ResourceKind::BatchInferenceJob;
+    control.room_in_flight(kind, control.quotas.batch_inference_in_flight).await?;
+    let job = BatchInferenceJob {
+        arn: control.scope.arn(kind, &request.job_name),
+        job_name: request.job_name,
+        solution_version: request.solution_version,
+        num_results: request.num_results,
+        input_path: request.input_path,
+        output_path: request.output_path,
+        role_arn: request.role_arn,
+        attempts: 0,
+        lifecycle: Lifecycle::pending((control.clock)()),
+    };
+    let arn = job.arn.clone();
+    control.create_and_launch(job, vec![version.row, solution.row], Job::BatchInference(arn.clone())).await?;
+    Ok(Some(Shape::new().arn("batchInferenceJobArn", &arn).into()))
+}
+
+/// `DescribeBatchInferenceJob`.
+pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("batchInferenceJobArn", Member::arn)?;
+    let job: BatchInferenceJob = control.find(&arn).await?;
+    Ok(Some(Shape::new().with("batchInferenceJob", shapes::describe(&job)).into()))
+}
+
+/// `ListBatchInferenceJobs`.
+pub async fn list(control: &Control, members: &Members<'_>) -> Output {
+    LIST.page(control, members).await
+}

@@ -1,0 +1,148 @@
+//! Campaigns.
+
+use domain::resource::{Campaign, CampaignConfig, CampaignUpdate, Job, Solution, SolutionVersion};
+use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Status};
+use store::resources::UpdateError;
+use wire::campaign::{self as shapes, CreateCampaign, UpdateCampaign, VersionReference};
+use wire::shape::Shape;
+use wire::{Member, Members};
+
+use super::{Output, solution};
+use crate::find::Parent;
+use crate::pages::List;
+use crate::{Control, rules};
+
+const LIST: List<Campaign> = List {
+    key: "campaigns",
+    kind: ResourceKind::Campaign,
+    parent: Some(("solutionArn", ResourceKind::Solution)),
+    summary: shapes::summary,
+};
+
+/// `CreateCampaign`. The campaign serves once its version's lists are published.
+pub async fn create(control: &Control, members: &Members<'_>) -> Output {
+    let request = CreateCampaign::parse(members)?;
+    let Parent { value: version, row: version_row } = referenced(control, &request.solution_version).await?;
+    no_exploration(&version.recipe, request.config.as_ref().is_some_and(explores))?;
+    let solution = control.active_parent::<Solution>(&version.solution).await?;
+    control.room_for_campaign(&version.dataset_group).await?;
+    let campaign = Campaign {
+        arn: control.scope.arn(ResourceKind::Campaign, &request.name),
+        name: request.name,
+        solution_version: version.arn,
+        min_provisioned_tps: request.min_provisioned_tps,
+        config: request.config,
+        latest_update: None,
+        attempts: 0,
+        lifecycle: Lifecycle::pending((control.clock)()),
+    };
+    let arn = campaign.arn.clone();
+    control.create_and_launch(campaign, vec![version_row, solution.row], Job::Deploy(arn.clone())).await?;
+    Ok(Some(Shape::new().arn("campaignArn", &arn).into()))
+}
+
+/// The active version that a request names.
+async fn referenced(
+    control: &Control,
+    reference: &VersionReference,
+) -> Result<Parent<SolutionVersion>, ApiError> {
+    match reference {
+        VersionReference::Version(arn) => control.active_parent(arn).await,
+        VersionReference::LatestOf(arn) => {
+            control.find::<Solution>(arn).await?;
+            let versions = solution::versions(control, arn).await?;
+            let latest = versions.iter().rev().find(|version| version.lifecycle.status == Status::Active);
+            let latest = latest.ok_or_else(|| {
+                ApiError::in_use(format!(
+                    "Resource Arn {arn} has no ACTIVE solution version that $LATEST could stand for."
+                ))
+            })?;
+            control.active_parent(&latest.arn).await
+        }
+    }
+}
+
+fn explores(config: &CampaignConfig) -> bool {
+    !config.item_exploration_config.is_empty()
+}
+
+/// No recipe of the catalogue explores, so parameters of exploration would do nothing.
+pub(super) fn no_exploration(recipe: &Arn, asked: bool) -> Result<(), ApiError> {
+    if asked {
+        return Err(ApiError::invalid(format!(
+            "'itemExplorationConfig' is set, but the recipe {recipe} does not explore: leave it out."
+        )));
+    }
+    Ok(())
+}
+
+/// `DescribeCampaign`.
+pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("campaignArn", Member::arn)?;
+    let campaign: Campaign = control.find(&arn).await?;
+    Ok(Some(Shape::new().with("campaign", shapes::describe(&campaign)).into()))
+}
+
+/// `ListCampaigns`.
+pub async fn list(control: &Control, members: &Members<'_>) -> Output {
+    LIST.page(control, members).await
+}
+
+/// `UpdateCampaign`. The present version goes on serving until the deployment moves the pointer.
+pub async fn update(control: &Control, members: &Members<'_>) -> Output {
+    let request = UpdateCampaign::parse(members)?;
+    let before: Campaign = control.find(&request.campaign).await?;
+    let reference =
+        request.solution_version.unwrap_or(VersionReference::Version(before.solution_version.clone()));
+    let version = referenced(control, &reference).await?.value;
+    if version.solution != before.solution_version.solution() {
+        return Err(ApiError::invalid(format!(
+            "The campaign {} serves versions of {}, and {} is not one: create a campaign for it.",
+            before.arn,
+            before.solution_version.solution(),
+            version.arn
+        )));
+    }
+    no_exploration(&version.recipe, request.config.as_ref().is_some_and(explores))?;
+    let asked = control
+        .resources
+        .update(&request.campaign, |campaign: &mut Campaign| {
+            rules::must_be_updatable(&Resource::from(campaign.clone()), campaign.latest_update.as_ref())?;
+            campaign.latest_update = Some(CampaignUpdate {
+                solution_version: version.arn.clone(),
+                min_provisioned_tps: request.min_provisioned_tps.or(campaign.min_provisioned_tps),
+                config: request.config.clone().or(campaign.config.clone()),
+                lifecycle: Lifecycle::pending((control.clock)()),
+            });
+            campaign.attempts = 0;
+            Ok(())
+        })
+        .await;
+    match asked {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(ApiError::not_found(&request.campaign)),
+        Err(UpdateError::Refused(error)) => return Err(error),
+        Err(error) => return Err(ApiError::internal(error)),
+    }
+    if let Err(error) = control.launcher.launch(Job::Deploy(request.campaign.clone())).await {
+        withdraw_update(control, &before).await?;
+        return Err(ApiError::internal(error));
+    }
+    Ok(Some(Shape::new().arn("campaignArn", &request.campaign).into()))
+}
+
+/// Takes back an update that could not be started, so that the caller may ask again.
+async fn withdraw_update(control: &Control, before: &Campaign) -> Result<(), ApiError> {
+    let withdrawn = control.resources.update(&before.arn, |campaign: &mut Campaign| {
+        campaign.latest_update = before.latest_update.clone();
+        Ok::<_, std::convert::Infallible>(())
+    });
+    withdrawn.await.map(drop).map_err(ApiError::internal)
+}
+
+/// `DeleteCampaign`.
+pub async fn delete(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("campaignArn", Member::arn)?;
+    control.begin_delete(&arn, ResourceKind::Campaign).await?;
+    Ok(None)
+}

@@ -1,0 +1,129 @@
+//! Solution versions.
+
+use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingMode};
+use domain::{ApiError, Arn, Lifecycle, ResourceKind};
+use store::resources::UpdateError;
+use wire::shape::Shape;
+use wire::solution_version::{self as shapes, CreateSolutionVersion};
+use wire::{Member, Members};
+
+use super::{Output, solution};
+use crate::find::Parent;
+use crate::pages::List;
+use crate::{Control, rules};
+
+/// Longest name (botocore `Name`).
+const NAME_CHARS_MAX: usize = 63;
+
+const LIST: List<SolutionVersion> = List {
+    key: "solutionVersions",
+    kind: ResourceKind::SolutionVersion,
+    parent: Some(("solutionArn", ResourceKind::Solution)),
+    summary: shapes::summary,
+};
+
+/// `CreateSolutionVersion`. Starts a training on what the group's datasets hold now.
+pub async fn create(control: &Control, members: &Members<'_>) -> Output {
+    let request = CreateSolutionVersion::parse(members)?;
+    let Parent { value: solution, row } = control.active_parent::<Solution>(&request.solution).await?;
+    let hyperparameters =
+        solution::hyperparameters(solution::recipe(&solution.recipe)?, solution.config.as_ref())?;
+    let interactions = interactions(control, &solution.dataset_group).await?;
+    let kind = ResourceKind::SolutionVersion;
+    control.room_in_flight(kind, control.quotas.solution_versions_in_flight).await?;
+    let tail = format!("{}/{:08x}", solution.name, (control.version_id)());
+    let version = SolutionVersion {
+        arn: control.scope.arn(kind, &tail),
+        name: request.name.unwrap_or_else(|| default_name(tail)),
+        solution: solution.arn,
+        dataset_group: solution.dataset_group,
+        recipe: solution.recipe,
+        event_type: solution.event_type,
+        config: solution.config,
+        hyperparameters,
+        training_mode: TrainingMode::Full,
+        training_hours: None,
+        model: None,
+        attempts: 0,
+        lifecycle: Lifecycle::pending((control.clock)()),
+    };
+    let arn = version.arn.clone();
+    control.create_and_launch(version, vec![row, interactions.row], Job::Train(arn.clone())).await?;
+    Ok(Some(Shape::new().arn("solutionVersionArn", &arn).into()))
+}
+
+/// `<solution>/<id>` as the hosted service has it, or the id alone where that is too long for a name.
+fn default_name(tail: String) -> String {
+    match tail.rsplit_once('/') {
+        Some((_, id)) if tail.len() > NAME_CHARS_MAX => id.to_owned(),
+        _ => tail,
+    }
+}
+
+/// The Interactions dataset that the training reads.
+///
+/// Fails with `InvalidInput` where there is none or nothing was imported into it: such a training
+/// could only fail later.
+async fn interactions(control: &Control, group: &Arn) -> Result<Parent<Dataset>, ApiError> {
+    let tail = format!("{}/{}", group.tail(), DatasetType::Interactions.as_str());
+    let arn = control.scope.arn(ResourceKind::Dataset, &tail);
+    let missing = |what: &str, mend: &str| {
+        ApiError::invalid(format!("The dataset group {group} has no {what} to train on: {mend} first."))
+    };
+    if control.resources.get(&arn).await.map_err(ApiError::internal)?.is_none() {
+        return Err(missing("Interactions dataset", "create one with CreateDataset"));
+    }
+    let dataset = control.active_parent::<Dataset>(&arn).await?;
+    match dataset.value.active {
+        Some(_) => Ok(dataset),
+        None => Err(missing(
+            "imported interactions",
+            "import them with CreateDatasetImportJob and wait until the job is ACTIVE",
+        )),
+    }
+}
+
+/// `DescribeSolutionVersion`.
+pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("solutionVersionArn", Member::arn)?;
+    let version: SolutionVersion = control.find(&arn).await?;
+    Ok(Some(Shape::new().with("solutionVersion", shapes::describe(&version)).into()))
+}
+
+/// `ListSolutionVersions`. Unlike other lists it must know the parent.
+pub async fn list(control: &Control, members: &Members<'_>) -> Output {
+    if let Some(solution) = LIST.parent_of(members)? {
+        control.find::<Solution>(&solution).await?;
+    }
+    LIST.page(control, members).await
+}
+
+/// `GetSolutionMetrics`, once the version is trained.
+pub async fn metrics(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("solutionVersionArn", Member::arn)?;
+    let version = control.active_parent::<SolutionVersion>(&arn).await?.value;
+    let model = version
+        .model
+        .as_ref()
+        .ok_or_else(|| ApiError::internal(format!("{arn} is active without a model")))?;
+    Ok(Some(shapes::metrics(&arn, model)))
+}
+
+/// `StopSolutionVersionCreation`. A training that has not begun is stopped at once; one that has is
+/// told to, and ends as CREATE STOPPED soon after.
+pub async fn stop(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("solutionVersionArn", Member::arn)?;
+    let stopped = control
+        .resources
+        .update(&arn, |version: &mut SolutionVersion| {
+            let next = rules::stopped(version)?;
+            version.lifecycle.advance(next, (control.clock)()).map_err(ApiError::internal)
+        })
+        .await;
+    match stopped {
+        Ok(Some(_)) => Ok(None),
+        Ok(None) => Err(ApiError::not_found(&arn)),
+        Err(UpdateError::Refused(error)) => Err(error),
+        Err(error) => Err(ApiError::internal(error)),
+    }
+}

@@ -1,0 +1,9 @@
+//! The control plane's handlers over the embedded tables: JSON in, JSON out, and what was launched.
+
+mod app;
+mod campaigns;
+mod creation;
+mod deletion;
+mod lists;
+mod options;
+mod versions;
