@@ -1,0 +1,92 @@
+//! The runtime of Personalize: recommendations for a user or an item, from a deployed campaign.
+//!
+//! [`handle`] takes a request's path and body and gives back a whole reply. An answer is one GetItem
+//! of a list that was computed beforehand; which version a campaign serves is kept for
+//! [`deployed::FRESH_FOR`], so that a moved pointer is seen soon. Only what no stored list can answer
+//! goes to a [`LiveScorer`]. Read `recommendations.rs` first.
+
+pub mod deployed;
+
+mod ranking;
+mod recommendations;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use domain::{ApiError, Arn, ErrorKind};
+use store::{ListKey, Lists, Resources, StoredList};
+use wire::{HttpReply, rest_json};
+
+use crate::deployed::Deployments;
+
+/// An error whose text only the log shows.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A future that can be moved between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Scores with the model itself, where a stored list is too short for what was asked.
+pub trait LiveScorer: Send + Sync {
+    /// The best `k` items of a version for a user, an item, or whoever the model does not know.
+    fn recommend<'a>(
+        &'a self,
+        version: &'a Arn,
+        key: ListKey<'a>,
+        k: usize,
+    ) -> BoxFuture<'a, Result<StoredList, BoxError>>;
+}
+
+/// Everything that serving needs from outside, with what it remembers between requests.
+pub struct Campaign {
+    lists: Lists,
+    live: Arc<dyn LiveScorer>,
+    deployments: Deployments,
+}
+
+impl Campaign {
+    /// Serves from these tables.
+    pub fn new(resources: Resources, lists: Lists, live: Arc<dyn LiveScorer>) -> Self {
+        Self { lists, live, deployments: Deployments::new(resources) }
+    }
+}
+
+/// Paths of the events API, which is not built yet.
+const EVENTS_API: &[(&str, &str)] = &[
+    ("/events", "PutEvents"),
+    ("/items", "PutItems"),
+    ("/users", "PutUsers"),
+    ("/actions", "PutActions"),
+    ("/action-interactions", "PutActionInteractions"),
+];
+
+/// Answers one `POST` request.
+pub async fn handle(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
+    let outcome = match path {
+        "/recommendations" => recommendations::answer(campaign, body).await,
+        "/personalize-ranking" => ranking::personalized(campaign, body).await,
+        "/action-recommendations" => ranking::actions(campaign, body).await,
+        other => Err(unknown_path(other)),
+    };
+    match outcome {
+        Ok(body) => rest_json::ok(body),
+        Err(error) => {
+            if error.kind == ErrorKind::Internal {
+                tracing::error!(path, cause = error.causes(), "request failed");
+            }
+            rest_json::error(&error)
+        }
+    }
+}
+
+fn unknown_path(path: &str) -> ApiError {
+    let message = match EVENTS_API.iter().find(|(known, _)| *known == path) {
+        Some((_, operation)) => {
+            format!(
+                "{operation} is an operation of Amazon Personalize Events that Osusume does not have yet."
+            )
+        }
+        None => format!("No operation answers to POST {path}."),
+    };
+    ApiError::new(ErrorKind::UnknownOperation, message)
+}

@@ -1,0 +1,311 @@
+//! The runtime over the embedded tables: what is answered, and what each answer costs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError as SdkError;
+use campaign::deployed::FRESH_FOR;
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
+use domain::hyperparameters::Hyperparameters;
+use domain::resource::{self, SolutionVersion, TrainingMode};
+use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Status};
+use embedded::Embedded;
+use serde_json::{Value, json};
+use store::{ListKey, ListRow, Lists, Resources, StoredList, tables};
+
+/// Counts the calls of a client.
+#[derive(Clone, Debug, Default)]
+struct Calls(Arc<AtomicU64>);
+
+impl Calls {
+    fn since(&self) -> u64 {
+        self.0.swap(0, Ordering::SeqCst)
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), SdkError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// Answers with items that no stored list holds, and remembers what it was asked.
+#[derive(Default)]
+struct Live(Mutex<Vec<String>>);
+
+impl LiveScorer for Live {
+    fn recommend<'a>(
+        &'a self,
+        version: &'a Arn,
+        key: ListKey<'a>,
+        k: usize,
+    ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
+        Box::pin(async move {
+            self.0.lock().unwrap().push(format!("{} {key} {k}", version.tail()));
+            Ok(list("live", k))
+        })
+    }
+}
+
+struct App {
+    campaign: Campaign,
+    resources: Resources,
+    lists: Lists,
+    live: Arc<Live>,
+    calls: Calls,
+    _embedded: Embedded,
+}
+
+fn scope() -> Scope {
+    Scope { region: "us-east-1".into(), account: "000000000000".into() }
+}
+
+fn list(prefix: &str, items: usize) -> StoredList {
+    StoredList {
+        items: (0..items).map(|n| format!("{prefix}{n}")).collect(),
+        scores: (0..items).map(|n| 0.5 / (n + 1) as f32).collect(),
+    }
+}
+
+impl App {
+    async fn start() -> Self {
+        let embedded = Embedded::in_memory().await.unwrap();
+        let calls = Calls::default();
+        let counted = embedded.dynamodb.client().config().to_builder().interceptor(calls.clone()).build();
+        let client = aws_sdk_dynamodb::Client::from_conf(counted);
+        let name = |table: tables::Table| table.name(tables::PREFIX_DEFAULT);
+        let resources = Resources::new(client.clone(), name(tables::RESOURCES));
+        let lists = Lists::new(client, name(tables::RECOMMENDATIONS));
+        let live = Arc::new(Live::default());
+        let campaign = Campaign::new(resources.clone(), lists.clone(), live.clone());
+        Self { campaign, resources, lists, live, calls, _embedded: embedded }
+    }
+
+    async fn version(&self, tail: &str, recipe: &str) -> Arn {
+        let arn = scope().arn(ResourceKind::SolutionVersion, tail);
+        let version = SolutionVersion {
+            arn: arn.clone(),
+            name: tail.into(),
+            solution: arn.solution(),
+            dataset_group: scope().arn(ResourceKind::DatasetGroup, "films"),
+            recipe: Arn::service_owned(ResourceKind::Recipe, recipe),
+            event_type: None,
+            config: None,
+            hyperparameters: Hyperparameters::default(),
+            training_mode: TrainingMode::Full,
+            training_hours: None,
+            model: None,
+            attempts: 0,
+            lifecycle: Lifecycle::active(EpochMillis(0)),
+        };
+        self.resources.create(&version.into()).await.unwrap();
+        arn
+    }
+
+    async fn publish(&self, version: &Arn, rows: &[(ListKey<'_>, StoredList)]) {
+        let rows: Vec<ListRow> = rows.iter().map(|(key, list)| ListRow::new(*key, list).unwrap()).collect();
+        self.lists.publish(version, futures::stream::iter(rows), |_| ()).await.unwrap();
+    }
+
+    async fn deploy(&self, version: &Arn) -> Arn {
+        let arn = scope().arn(ResourceKind::Campaign, "films");
+        let campaign = resource::Campaign {
+            arn: arn.clone(),
+            name: "films".into(),
+            solution_version: version.clone(),
+            min_provisioned_tps: None,
+            config: None,
+            latest_update: None,
+            attempts: 0,
+            lifecycle: Lifecycle::active(EpochMillis(0)),
+        };
+        self.resources.create(&campaign.into()).await.unwrap();
+        arn
+    }
+
+    async fn change(&self, arn: &Arn, mut change: impl FnMut(&mut resource::Campaign)) {
+        let change = |campaign: &mut resource::Campaign| {
+            change(campaign);
+            Ok::<_, std::convert::Infallible>(())
+        };
+        self.resources.update(arn, change).await.unwrap().unwrap();
+    }
+
+    async fn call(&self, path: &str, request: Value) -> (u16, Value) {
+        let reply = campaign::handle(&self.campaign, path, request.to_string().as_bytes()).await;
+        (reply.status, serde_json::from_slice(&reply.body).unwrap())
+    }
+
+    /// The item ids of an answer that must succeed.
+    async fn items(&self, request: Value) -> Vec<String> {
+        let (status, body) = self.call("/recommendations", request.clone()).await;
+        assert_eq!(status, 200, "{request}: {body}");
+        let items = body["itemList"].as_array().unwrap();
+        items.iter().map(|item| item["itemId"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// A campaign of aws-hrnn with a list for user 1 and one for strangers.
+    async fn films(&self) -> (Arn, Arn) {
+        let version = self.version("films/00000001", "aws-hrnn").await;
+        let rows = [(ListKey::User("1"), list("own", 100)), (ListKey::Cold, list("cold", 100))];
+        self.publish(&version, &rows).await;
+        (self.deploy(&version).await, version)
+    }
+}
+
+#[tokio::test]
+async fn a_known_user_has_an_own_list_and_a_stranger_the_cold_one() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let own = app.items(json!({ "campaignArn": arn, "userId": "1" })).await;
+    assert_eq!(own, list("own", 25).items);
+    let cold = app.items(json!({ "campaignArn": arn, "userId": "nobody", "numResults": 3 })).await;
+    assert_eq!(cold, list("cold", 3).items);
+    assert_eq!(
+        app.items(json!({ "campaignArn": arn, "userId": "1", "numResults": 0 })).await,
+        Vec::<String>::new()
+    );
+    // The id of an item does not change what a user gets.
+    assert_eq!(app.items(json!({ "campaignArn": arn, "userId": "1", "itemId": "cold3" })).await, own);
+}
+
+#[tokio::test]
+async fn an_answer_costs_one_read_once_the_campaign_is_known() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    // The clock stands still, so that no slow machine makes the campaign's pointer stale.
+    tokio::time::pause();
+    app.calls.since();
+    app.items(json!({ "campaignArn": arn, "userId": "1" })).await;
+    assert_eq!(app.calls.since(), 3, "the campaign, its version, the list");
+    for _ in 0..5 {
+        app.items(json!({ "campaignArn": arn, "userId": "1", "numResults": 100 })).await;
+        assert_eq!(app.calls.since(), 1);
+    }
+    app.items(json!({ "campaignArn": arn, "userId": "nobody" })).await;
+    assert_eq!(app.calls.since(), 2, "no own list, and the cold one for the first time");
+    app.items(json!({ "campaignArn": arn, "userId": "another" })).await;
+    assert_eq!(app.calls.since(), 1);
+}
+
+#[tokio::test]
+async fn one_list_for_everybody_is_read_once() {
+    let app = App::start().await;
+    let version = app.version("top/00000001", "aws-popularity-count").await;
+    app.publish(&version, &[(ListKey::Cold, list("top", 50))]).await;
+    let arn = app.deploy(&version).await;
+    tokio::time::pause();
+    app.items(json!({ "campaignArn": arn, "userId": "1" })).await;
+    app.calls.since();
+    let (status, body) = app.call("/recommendations", json!({ "campaignArn": arn, "userId": "2" })).await;
+    assert_eq!((status, app.calls.since()), (200, 0));
+    assert_eq!(body["itemList"][0], json!({ "itemId": "top0" }), "this recipe has no scores");
+}
+
+#[tokio::test]
+async fn related_items_go_by_the_item() {
+    let app = App::start().await;
+    let version = app.version("sims/00000001", "aws-sims").await;
+    let rows = [(ListKey::Item("7"), list("near", 30)), (ListKey::Cold, list("top", 30))];
+    app.publish(&version, &rows).await;
+    let arn = app.deploy(&version).await;
+    let near = app.items(json!({ "campaignArn": arn, "itemId": "7", "userId": "7", "numResults": 2 })).await;
+    assert_eq!(near, ["near0", "near1"]);
+    assert_eq!(app.items(json!({ "campaignArn": arn, "itemId": "8", "numResults": 1 })).await, ["top0"]);
+    let (status, body) = app.call("/recommendations", json!({ "campaignArn": arn, "userId": "7" })).await;
+    assert_eq!(status, 400);
+    assert!(
+        body["message"].as_str().unwrap().starts_with("Required fields for the provided recipe are itemId")
+    );
+}
+
+#[tokio::test]
+async fn only_a_list_that_was_cut_short_is_scored_live() {
+    let app = App::start().await;
+    let (arn, version) = app.films().await;
+    app.publish(&version, &[(ListKey::User("few"), list("few", 40))]).await;
+    let long = |user: &str| json!({ "campaignArn": arn, "userId": user, "numResults": 300 });
+    assert_eq!(app.items(long("1")).await, list("live", 300).items);
+    assert_eq!(app.items(long("nobody")).await, list("live", 300).items);
+    // The model had no more than these.
+    assert_eq!(app.items(long("few")).await, list("few", 40).items);
+    let asked = app.live.0.lock().unwrap().clone();
+    assert_eq!(asked, ["films/00000001 user '1' 300", "films/00000001 the cold list 300"]);
+}
+
+#[tokio::test]
+async fn a_moved_pointer_is_seen_within_its_time() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let first = json!({ "campaignArn": arn, "userId": "1", "numResults": 1 });
+    assert_eq!(app.items(first.clone()).await, ["own0"]);
+    let second = app.version("films/00000002", "aws-hrnn").await;
+    app.publish(&second, &[(ListKey::User("1"), list("new", 5)), (ListKey::Cold, list("cold", 5))]).await;
+    app.change(&arn, |campaign| campaign.solution_version = second.clone()).await;
+    pass(FRESH_FOR).await;
+    assert_eq!(app.items(first.clone()).await, ["new0"]);
+
+    app.change(&arn, |campaign| campaign.lifecycle.status = Status::DeletePending).await;
+    pass(FRESH_FOR).await;
+    let (status, body) = app.call("/recommendations", first).await;
+    assert_eq!(status, 404);
+    assert!(body["message"].as_str().unwrap().contains("DELETE PENDING"));
+}
+
+/// Lets the runtime's clock pass a time without waiting for it.
+async fn pass(time: std::time::Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_campaign_answers_while_it_is_active() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    for status in
+        [Status::CreatePending, Status::CreateInProgress, Status::CreateFailed, Status::DeleteInProgress]
+    {
+        app.change(&arn, |campaign| campaign.lifecycle.status = status).await;
+        let request = json!({ "campaignArn": arn, "userId": "1" });
+        let (code, body) = app.call("/recommendations", request).await;
+        assert_eq!(code, 404);
+        assert!(body["message"].as_str().unwrap().contains(status.as_str()), "{body}");
+    }
+    app.change(&arn, |campaign| campaign.lifecycle.status = Status::Active).await;
+    app.items(json!({ "campaignArn": arn, "userId": "1" })).await;
+}
+
+#[tokio::test]
+async fn what_a_recipe_cannot_do_is_said() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let ranking = json!({ "campaignArn": arn, "userId": "1", "inputList": ["a", "b"] });
+    for (path, request, code, word) in [
+        ("/personalize-ranking", ranking, 400, "PERSONALIZED_RANKING"),
+        (
+            "/action-recommendations",
+            json!({ "campaignArn": arn, "userId": "1" }),
+            400,
+            "PERSONALIZED_ACTIONS",
+        ),
+        ("/events", json!({}), 404, "PutEvents"),
+        ("/nothing", json!({}), 404, "/nothing"),
+    ] {
+        let (status, body) = app.call(path, request).await;
+        assert_eq!(status, code, "{path}");
+        assert!(body["message"].as_str().unwrap().contains(word), "{path}: {body}");
+    }
+}
