@@ -1,0 +1,136 @@
+//! The whole service in one process: embedded storage under the same handlers that the cloud runs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
+use control::Control;
+use domain::limits::Quotas;
+use domain::{Arn, EpochMillis, Scope};
+use embedded::Embedded;
+use embedded::s3::ObjectCreated;
+use ingest::Outcome;
+use steps::live::LiveModels;
+use steps::{Observer, Settings, Steps};
+use store::tables::{PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
+use store::{ListKey, Lists, Objects, Resources, StoredList};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::launcher::Launcher;
+
+/// The bucket of the local deployment.
+pub const BUCKET: &str = "osusume";
+
+/// Region and account of local ARNs; those that other local AWS stand-ins use.
+pub fn scope() -> Scope {
+    Scope { region: "us-east-1".into(), account: "000000000000".into() }
+}
+
+/// Everything that a command or the server needs.
+pub struct App {
+    /// The control plane.
+    pub control: Control,
+    /// The runtime API.
+    pub campaign: Campaign,
+    /// The steps, for what the API does not offer.
+    pub steps: Steps,
+    /// Runs jobs.
+    pub launcher: Launcher,
+    /// S3 and DynamoDB.
+    pub embedded: Embedded,
+    /// Events of objects that were put into any bucket.
+    uploads: Mutex<mpsc::UnboundedReceiver<ObjectCreated>>,
+}
+
+/// The hosted service's quotas protect a shared fleet; on one's own machine the disk is the limit.
+const LOCAL_QUOTAS: Quotas = Quotas {
+    schemas: 10_000,
+    dataset_groups: 10_000,
+    solutions_per_group: 10_000,
+    campaigns_per_group: 10_000,
+    imports_in_flight: 10_000,
+    solution_versions_in_flight: 10_000,
+    batch_inference_in_flight: 10_000,
+};
+
+/// Scores with models that are loaded on demand.
+struct Live(LiveModels);
+
+impl LiveScorer for Live {
+    fn recommend<'a>(
+        &'a self,
+        version: &'a Arn,
+        key: ListKey<'a>,
+        k: usize,
+    ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
+        Box::pin(async move { Ok(self.0.recommend(version, key, k).await?) })
+    }
+}
+
+impl App {
+    /// Opens the service over `data`, creating what is missing. Imports may set aside
+    /// `bad_rows_allowed` rows.
+    ///
+    /// Fails when another process has the folder open.
+    pub async fn open(
+        data: &Path,
+        observer: Arc<dyn Observer>,
+        settings: Settings,
+        bad_rows_allowed: u64,
+    ) -> anyhow::Result<Self> {
+        let embedded = Embedded::open(data).await?;
+        let uploads = embedded.s3.object_created();
+        let resources = Resources::new(embedded.dynamodb.client(), RESOURCES.name(PREFIX_DEFAULT));
+        let lists = Lists::new(embedded.dynamodb.client(), RECOMMENDATIONS.name(PREFIX_DEFAULT));
+        let objects = Objects::new(embedded.s3.client(), BUCKET);
+        objects.create_bucket_if_missing().await?;
+        let steps = Steps { resources: resources.clone(), lists: lists.clone(), objects, observer, settings };
+        let launcher = Launcher::new(steps.clone());
+        let control = Control {
+            resources: resources.clone(),
+            launcher: Arc::new(launcher.clone()),
+            scope: scope(),
+            quotas: LOCAL_QUOTAS,
+            bad_rows_allowed,
+            clock: EpochMillis::now,
+            version_id: control::random_version_id,
+        };
+        let campaign = Campaign::new(resources, lists, Arc::new(Live(LiveModels::new(steps.clone()))));
+        Ok(Self { control, campaign, steps, launcher, embedded, uploads: Mutex::new(uploads) })
+    }
+
+    /// Puts a file into the deployment's bucket, as a client would.
+    pub async fn upload_file(&self, key: &str, path: &Path) -> anyhow::Result<()> {
+        let at = self.steps.objects.at(key);
+        self.steps.objects.put_file(&at, path).await?;
+        Ok(())
+    }
+
+    /// Puts bytes into the deployment's bucket, as a client would.
+    pub async fn upload_bytes(&self, key: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+        self.steps.objects.put(&self.steps.objects.at(key), bytes).await?;
+        Ok(())
+    }
+
+    /// Waits for the next event of an upload and lets the ingest handler act on it.
+    pub async fn next_upload(&self) -> anyhow::Result<Vec<Outcome>> {
+        let event = self.uploads.lock().await.recv().await.context("the embedded S3 has stopped")?;
+        Ok(ingest::handle(&self.control, BUCKET, event.to_json().to_string().as_bytes()).await?)
+    }
+
+    /// Imports uploads as they come, for as long as the service runs.
+    pub async fn import_uploads(&self) {
+        loop {
+            match self.next_upload().await {
+                Ok(outcomes) => {
+                    outcomes.iter().for_each(|outcome| tracing::info!(?outcome, "an object was put"))
+                }
+                Err(error) => {
+                    tracing::error!("{error:#}");
+                    return;
+                }
+            }
+        }
+    }
+}

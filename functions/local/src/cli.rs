@@ -1,0 +1,220 @@
+//! The command line: what can be asked, and how it explains itself.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A recommender service that speaks the Amazon Personalize API, whole on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "osusume", version, about, max_term_width = 100, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 the work failed (the reason is on standard error); 2 the command line is wrong; \
+3 there is nothing by that name; 130 interrupted.";
+
+/// Options that every command on the local service has.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Where the service keeps its state.
+    #[arg(long, value_name = "DIR", default_value = "osusume-data", env = "OSUSUME_DATA", global = false)]
+    pub data: PathBuf,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Threads for import, training and scoring [default: all cores]. Results do not depend on it.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Answer the Personalize APIs and S3 on this machine.
+    #[command(after_help = "\
+Example:
+  osusume serve &
+  export AWS_ENDPOINT_URL_PERSONALIZE=http://127.0.0.1:8787 \\
+         AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME=http://127.0.0.1:8787 \\
+         AWS_ENDPOINT_URL_S3=http://127.0.0.1:8788 \\
+         AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
+  aws personalize list-recipes")]
+    Serve(Serve),
+    /// Do the whole job once and show it: import, train, evaluate, deploy, recommend.
+    #[command(after_help = "\
+Examples:
+  osusume demo
+  osusume demo --ratings ratings.csv --items movies.csv")]
+    Demo(Demo),
+    /// Import a CSV file into a dataset group, creating group, schema and dataset where needed.
+    #[command(after_help = "\
+Example:
+  osusume import ratings.csv --group films
+  osusume import movies.csv --group films --type items")]
+    Import(Import),
+    /// Train a recipe on a dataset group and deploy the result as a campaign.
+    #[command(after_help = "\
+Example:
+  osusume train --group films --recipe aws-hrnn --set hidden_dimension=64")]
+    Train(Train),
+    /// Recommendations of a campaign for one user or item, or for all users.
+    #[command(after_help = "\
+Examples:
+  osusume recommend --campaign films-hrnn --user 42
+  osusume recommend --campaign films-hrnn --all --output lists.jsonl")]
+    Recommend(Recommend),
+    /// The metrics of a trained solution beside those of the popularity baseline.
+    #[command(after_help = "\
+Example:
+  osusume evaluate --solution films-hrnn")]
+    Evaluate(Evaluate),
+    /// Print the Avro schema that fits a CSV file, with warnings about its content.
+    #[command(after_help = "\
+Example:
+  osusume infer-schema ratings.csv")]
+    InferSchema(InferSchema),
+}
+
+/// `osusume serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    /// Address to listen on. Anything but loopback lets others in without a key: any credentials pass.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub host: IpAddr,
+    /// Port of the Personalize APIs; 0 picks a free one and prints it.
+    #[arg(long, value_name = "PORT", default_value_t = 8787)]
+    pub port: u16,
+    /// Port of S3 [default: the next one]; 0 picks a free one and prints it.
+    #[arg(long, value_name = "PORT")]
+    pub s3_port: Option<u16>,
+    /// Rows of a CSV that may be bad and set aside before its import fails.
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    pub bad_rows_allowed: u64,
+}
+
+/// `osusume demo`.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// A CSV of interactions [default: a generated data set].
+    #[arg(long, value_name = "FILE")]
+    pub ratings: Option<PathBuf>,
+    /// A CSV of items, for titles.
+    #[arg(long, value_name = "FILE", requires = "ratings")]
+    pub items: Option<PathBuf>,
+    /// Keep the state here [default: a temporary folder that is removed].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Threads [default: all cores].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+}
+
+/// `osusume import`.
+#[derive(Args, Debug)]
+pub struct Import {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    /// The file: CSV, or CSV compressed with gzip.
+    pub file: PathBuf,
+    /// The dataset group.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub group: String,
+    /// interactions, items or users [default: told from the header].
+    #[arg(long = "type", value_name = "TYPE")]
+    pub dataset_type: Option<String>,
+    /// An Avro schema file [default: inferred from the CSV].
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+    /// Rows that may be bad and set aside before the import fails.
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    pub bad_rows_allowed: u64,
+}
+
+/// `osusume train`.
+#[derive(Args, Debug)]
+pub struct Train {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    /// The dataset group.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub group: String,
+    /// The recipe.
+    #[arg(long, value_name = "RECIPE", default_value = "aws-hrnn")]
+    pub recipe: String,
+    /// Name of the solution and of its campaign [default: <group>-<recipe without aws->].
+    #[arg(long, value_name = "NAME")]
+    pub solution: Option<String>,
+    /// A hyperparameter, for example hidden_dimension=64; may be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Train on this event type only.
+    #[arg(long, value_name = "TYPE")]
+    pub event_type: Option<String>,
+    /// Train and evaluate, and leave the campaign as it is.
+    #[arg(long)]
+    pub no_deploy: bool,
+}
+
+/// `osusume recommend`.
+#[derive(Args, Debug)]
+pub struct Recommend {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    /// The campaign.
+    #[arg(long, value_name = "NAME")]
+    pub campaign: String,
+    /// Items for this user.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["item", "all"])]
+    pub user: Option<String>,
+    /// Items related to this item.
+    #[arg(long, value_name = "ID", conflicts_with = "all")]
+    pub item: Option<String>,
+    /// A list for every user of the training data, as JSON Lines.
+    #[arg(long)]
+    pub all: bool,
+    /// Where --all writes [default: standard output].
+    #[arg(long, value_name = "FILE", requires = "all")]
+    pub output: Option<PathBuf>,
+    /// With --all: leave out the items of the user's own history.
+    #[arg(long, requires = "all")]
+    pub exclude_seen: bool,
+    /// How many items.
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub num_results: usize,
+}
+
+/// `osusume evaluate`.
+#[derive(Args, Debug)]
+pub struct Evaluate {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: Common,
+    /// The solution; its latest trained version is shown.
+    #[arg(long, value_name = "NAME")]
+    pub solution: String,
+}
+
+/// `osusume infer-schema`.
+#[derive(Args, Debug)]
+pub struct InferSchema {
+    /// The file: CSV, or CSV compressed with gzip.
+    pub file: PathBuf,
+    /// interactions, items or users [default: told from the header].
+    #[arg(long = "type", value_name = "TYPE")]
+    pub dataset_type: Option<String>,
+    /// Print one JSON document instead of the schema and warnings.
+    #[arg(long)]
+    pub json: bool,
+}
