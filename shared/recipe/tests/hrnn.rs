@@ -143,7 +143,9 @@ fn answers_do_not_depend_on_who_else_asks() {
 #[test]
 fn tensors_hold_the_whole_model_and_bad_ones_are_refused() {
     let tensors = model().to_tensors();
-    let read = |change: &dyn Fn(&str, &mut (Vec<usize>, Vec<f32>)) -> bool| {
+    // Shape and values; false takes the tensor out.
+    type Change<'a> = &'a dyn Fn(&str, &mut (Vec<usize>, Vec<f32>)) -> bool;
+    let read = |change: Change<'_>| {
         HrnnModel::from_tensors(|name| {
             let tensor = tensors.iter().find(|tensor| tensor.name == name)?;
             let mut parts = (tensor.shape.clone(), tensor.values.clone());

@@ -142,7 +142,7 @@ impl Steps {
                 let attempts = *resource.attempts();
                 let life = resource.lifecycle();
                 match life.status {
-                    Status::CreateStopping => return Ok(life.advance(Status::CreateStopped, now)?),
+                    Status::CreateStopping => return life.advance(Status::CreateStopped, now),
                     Status::CreatePending | Status::CreateInProgress => {}
                     _ => return Ok(()),
                 }
@@ -175,7 +175,7 @@ impl Steps {
             let now = EpochMillis::now();
             let mut life = resource.lifecycle().clone();
             if life.status == Status::CreateStopping {
-                return Ok(resource.lifecycle().advance(Status::CreateStopped, now)?);
+                return resource.lifecycle().advance(Status::CreateStopped, now);
             }
             life.advance(Status::Active, now)?;
             life.failure_reason = None;
