@@ -135,7 +135,7 @@ LISTS = [
 @pytest.mark.parametrize("operation, wrapper, name, members", DESCRIBES, ids=[d[0] for d in DESCRIBES])
 def test_describe(personalize, world, operation, wrapper, name, members):
     arn = getattr(world, name)
-    argument = next(m for m in members if m.endswith("Arn") and m.startswith(wrapper))
+    argument = f"{wrapper}Arn"
     resource = getattr(personalize, operation)(**{argument: arn})[wrapper]
     assert set(resource) == members
     assert resource[argument] == arn
