@@ -7,11 +7,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use domain::Arn;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use steps::{Observer, Progress};
 
 /// Time between two plain lines about one stage.
 const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// Before this much time has gone by, a rate would be a guess.
+const RATE_AFTER: Duration = Duration::from_millis(20);
 
 /// Shows progress and notices on standard error, so that standard output stays for results.
 pub struct Console {
@@ -55,7 +58,7 @@ impl Observer for Console {
         let key = (p.arn.clone(), p.stage);
         let terminal = self.terminal;
         let stage = stages.entry(key).or_insert_with(|| Stage {
-            bar: if terminal { self.bars.add(bar(p.stage, p.total)) } else { ProgressBar::hidden() },
+            bar: if terminal { self.bars.add(bar(p.stage, p.unit, p.total)) } else { ProgressBar::hidden() },
             started: now,
             line: now,
         });
@@ -63,7 +66,7 @@ impl Observer for Console {
             stage.bar.set_length(p.total);
         }
         stage.bar.set_position(p.done);
-        stage.bar.set_message(format!("{} {}", p.unit, p.note));
+        stage.bar.set_message(format!("{}{}", named(p.unit), p.note));
         let finished = p.total > 0 && p.done >= p.total;
         if finished && !stage.bar.is_finished() {
             stage.bar.finish();
@@ -81,12 +84,22 @@ impl Observer for Console {
     }
 }
 
-fn bar(stage: &'static str, total: u64) -> ProgressBar {
+fn bar(stage: &'static str, unit: &'static str, total: u64) -> ProgressBar {
     let bar = ProgressBar::new(total);
     let style = ProgressStyle::with_template(
-        "  {prefix:<14} {bar:28.cyan/238} {human_pos:>10}/{human_len:<10} {per_sec:>14} {eta:>4} left  {msg}",
+        "  {prefix:<14} {bar:28.cyan/238} {done:>21} {rate:>14} {eta:>4} left  {msg}",
     )
-    .map(|style| style.progress_chars("━━─"));
+    .map(|style| {
+        let done = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let total = amount(unit, state.len().unwrap_or(0));
+            // A bar that cannot be drawn is no reason to stop the work.
+            let _ = write!(out, "{}/{total}", amount(unit, state.pos()));
+        };
+        let rate = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{}", rate(unit, state.pos(), state.elapsed()));
+        };
+        style.with_key("done", done).with_key("rate", rate).progress_chars("━━─")
+    });
     if let Ok(style) = style {
         bar.set_style(style);
     }
@@ -96,13 +109,61 @@ fn bar(stage: &'static str, total: u64) -> ProgressBar {
 
 /// One line of progress: stage, counts, rate, time left.
 fn line(p: &Progress, started: Instant, now: Instant) -> String {
-    let seconds = (now - started).as_secs_f64().max(1e-3);
-    let rate = p.done as f64 / seconds;
+    let elapsed = now - started;
+    let total = if p.total > 0 { format!("/{}", amount(p.unit, p.total)) } else { String::new() };
     let left = if p.done > 0 && p.total > p.done {
-        format!(", {:.0} s left", (p.total - p.done) as f64 / rate)
+        format!("{:.0} s left", elapsed.as_secs_f64() * (p.total - p.done) as f64 / p.done as f64)
     } else {
         String::new()
     };
-    let total = if p.total > 0 { format!("/{}", p.total) } else { String::new() };
-    format!("  {}: {}{total} {} ({rate:.0}/s{left}) {}", p.stage, p.done, p.unit, p.note)
+    let parts = [
+        format!("{}{total} {}", amount(p.unit, p.done), named(p.unit)).trim_end().to_owned(),
+        rate(p.unit, p.done, elapsed),
+        left,
+    ];
+    let parts: Vec<String> =
+        parts.into_iter().chain([p.note.clone()]).filter(|part| !part.is_empty()).collect();
+    format!("  {}: {}", p.stage, parts.join(", "))
+}
+
+/// The unit after a count; bytes name themselves.
+fn named(unit: &str) -> String {
+    if unit == "bytes" { String::new() } else { format!("{unit} ") }
+}
+
+/// A count that people can read.
+fn amount(unit: &str, count: u64) -> String {
+    if unit == "bytes" { HumanBytes(count).to_string() } else { HumanCount(count).to_string() }
+}
+
+/// So much per second, or nothing while it cannot be told.
+fn rate(unit: &str, done: u64, elapsed: Duration) -> String {
+    if elapsed < RATE_AFTER {
+        return String::new();
+    }
+    format!("{}/s", amount(unit, (done as f64 / elapsed.as_secs_f64()) as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_counts_rate_and_time_left_that_people_can_read() {
+        let arn: Arn = "arn:aws:personalize:us-east-1:000000000000:solution/films".parse().unwrap();
+        let progress = |done, unit| Progress {
+            arn: arn.clone(),
+            stage: "s",
+            done,
+            total: 3_000_000,
+            unit,
+            note: "n".into(),
+        };
+        let started = Instant::now();
+        let at = started + Duration::from_secs(2);
+        let text = line(&progress(1_000_000, "events"), started, at);
+        assert_eq!(text, "  s: 1,000,000/3,000,000 events, 500,000/s, 4 s left, n");
+        let text = line(&progress(3_000_000, "bytes"), started, started);
+        assert_eq!(text, "  s: 2.86 MiB/2.86 MiB, n");
+    }
 }
