@@ -82,6 +82,20 @@ impl Steps {
         }
     }
 
+    /// Begins a job that is carried out in stages, each by another process: counts the attempt and
+    /// says `CREATE IN_PROGRESS`. False when there is nothing to do: it is done, stopped, deleted,
+    /// or given up.
+    pub async fn begin_job(&self, job: &Job) -> Result<bool, Failure> {
+        let arn = job.arn();
+        Ok(match job {
+            Job::Import(_) => matches!(self.begin::<DatasetImportJob>(arn).await?, Begun::Go(_)),
+            Job::Train(_) => matches!(self.begin::<SolutionVersion>(arn).await?, Begun::Go(_)),
+            Job::Deploy(_) => matches!(self.begin::<Campaign>(arn).await?, Begun::Go(_)),
+            Job::BatchInference(_) => matches!(self.begin::<BatchInferenceJob>(arn).await?, Begun::Go(_)),
+            Job::Delete(_) => true,
+        })
+    }
+
     /// Ends a job's resource as failed when the job itself can no longer do it.
     pub async fn abandon(&self, job: &Job, reason: &str) {
         let arn = job.arn();
@@ -170,7 +184,7 @@ impl Steps {
     }
 
     /// Writes what the work produced and says `ACTIVE`, unless the resource was stopped meanwhile.
-    async fn finish<R: Work>(&self, arn: &Arn, finished: R) -> Result<(), Failure> {
+    pub(crate) async fn finish<R: Work>(&self, arn: &Arn, finished: R) -> Result<(), Failure> {
         self.change::<R>(arn, |resource| {
             let now = EpochMillis::now();
             let mut life = resource.lifecycle().clone();
