@@ -13,7 +13,14 @@ OSUSUME := target/release/osusume
 DATA ?= ../shared/data
 PEERS ?= ../shared/bench
 
-.PHONY: build demo serve test test-rust test-python lint deny bench clean
+# Profile of deployed functions. The tests deploy those of `release`, which are compiled anyway.
+LAMBDA_PROFILE ?= lambda
+
+SAM := .venv-sam/bin/sam
+# Name of the deployed stack, in lower case: the bucket is named after it.
+STACK ?= osusume
+
+.PHONY: build demo serve test test-rust test-python test-aws lint lint-template deny deploy destroy bench clean
 
 build: ## Builds the osusume command.
 	@cargo build --release --locked -p local
@@ -52,6 +59,37 @@ $(VENV)/ready: tests/python/requirements.txt
 bench: build ## Every figure of BENCHMARKS.md. Needs DATA and PEERS, and a quiet machine.
 	@[ -n "$${BENCH_PYTHON:-}" ] || { python3 -m venv .venv-bench; .venv-bench/bin/pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt; }
 	"$${BENCH_PYTHON:-.venv-bench/bin/python}" tests/bench/run --data '$(DATA)' --peers '$(PEERS)' $(BENCH)
+
+$(SAM): tests/aws/requirements-sam.txt
+	@python3 -m venv .venv-sam
+	.venv-sam/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+.venv-aws/ready: tests/aws/requirements.txt
+	@python3 -m venv .venv-aws
+	.venv-aws/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+test-aws: $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by the real SAM CLI.
+	@MINISTACK=$(CURDIR)/.venv-aws/bin/ministack SAM=$(CURDIR)/$(SAM) .venv-aws/bin/python -m pytest -q tests/aws
+
+lint-template: $(SAM) ## The template, by the SAM CLI's linter.
+	@SAM_CLI_TELEMETRY=0 $(SAM) validate --lint --region us-east-1
+
+deploy: $(SAM) ## Into your AWS account: make deploy STACK=name. Asks for parameters; each has a default.
+	@$(SAM) build --build-in-source
+	$(SAM) deploy --guided --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM
+
+destroy: $(SAM) ## Out of your AWS account: make destroy STACK=name. Bucket and resources stay until you delete them.
+	@$(SAM) delete --stack-name $(STACK)
+
+# `sam build` makes one of these for each function of template.yaml and names the folder in ARTIFACTS_DIR.
+# Each is built by itself: in a build of all of them features of one would make the others larger.
+build-%Function:
+	@name=$$(echo '$*' | tr A-Z a-z)
+	features=$$(grep -q '^lambda = ' functions/$$name/Cargo.toml && echo '--features lambda' || true)
+	cargo build --profile $(LAMBDA_PROFILE) --locked -p $$name $$features --bin $$name
+	install -D target/$(LAMBDA_PROFILE)/$$name '$(ARTIFACTS_DIR)/bootstrap'
 
 clean:
 	@cargo clean

@@ -7,12 +7,16 @@
 
 pub mod deployed;
 
+mod browse;
 mod ranking;
 mod recommendations;
+
+pub use browse::handle_get;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{ApiError, Arn, ErrorKind};
 use store::{ListKey, Lists, Resources, StoredList};
@@ -42,12 +46,22 @@ pub struct Campaign {
     lists: Lists,
     live: Arc<dyn LiveScorer>,
     deployments: Deployments,
+    fallbacks: AtomicU64,
 }
 
 impl Campaign {
     /// Serves from these tables.
     pub fn new(resources: Resources, lists: Lists, live: Arc<dyn LiveScorer>) -> Self {
-        Self { lists, live, deployments: Deployments::new(resources) }
+        Self { lists, live, deployments: Deployments::new(resources), fallbacks: AtomicU64::new(0) }
+    }
+
+    /// How many answers came from the cold list or from the model since this was asked last.
+    pub fn take_fallbacks(&self) -> u64 {
+        self.fallbacks.swap(0, Ordering::Relaxed)
+    }
+
+    fn fell_back(&self) {
+        self.fallbacks.fetch_add(1, Ordering::Relaxed);
     }
 }
 

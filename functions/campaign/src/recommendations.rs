@@ -60,11 +60,17 @@ async fn list(
     };
     let (key, list) = match own {
         Some(list) => (key, Arc::new(list)),
-        None => (ListKey::Cold, deployed.cold(&campaign.lists).await?),
+        None => {
+            if key != ListKey::Cold {
+                campaign.fell_back();
+            }
+            (ListKey::Cold, deployed.cold(&campaign.lists).await?)
+        }
     };
     if wanted <= list.items.len() || list.items.len() < PRECOMPUTED_RESULTS {
         return Ok(list);
     }
+    campaign.fell_back();
     let longer = campaign.live.recommend(&deployed.version, key, wanted).await;
     longer.map(Arc::new).map_err(ApiError::internal)
 }

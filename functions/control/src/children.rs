@@ -5,7 +5,7 @@
 //! a create at the same moment one fails and looks again.
 
 use domain::resource::Job;
-use domain::{ApiError, Resource};
+use domain::{ApiError, ErrorKind, Resource, Status};
 use store::Revised;
 use store::resources::{CreateError, ReplaceError};
 
@@ -47,10 +47,25 @@ impl Control {
         job: Job,
     ) -> Result<(), ApiError> {
         let arn = job.arn().clone();
-        self.create(child, parents).await?;
+        if let Err(error) = self.create(child, parents).await {
+            if error.kind == ErrorKind::ResourceAlreadyExists {
+                self.launch_if_forgotten(job).await?;
+            }
+            return Err(error);
+        }
         if let Err(error) = self.launcher.launch(job).await {
             self.resources.delete(&arn).await.map_err(ApiError::internal)?;
             return Err(ApiError::internal(error));
+        }
+        Ok(())
+    }
+
+    /// Launches the job of a resource that waits for it. Whoever created the resource may have ended
+    /// before it launched anything; asking again, as clients and S3 events do, then makes it go on.
+    async fn launch_if_forgotten(&self, job: Job) -> Result<(), ApiError> {
+        let row = self.row(job.arn()).await?;
+        if row.value.lifecycle().is_some_and(|life| life.status == Status::CreatePending) {
+            self.launcher.launch(job).await.map_err(ApiError::internal)?;
         }
         Ok(())
     }

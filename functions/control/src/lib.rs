@@ -6,6 +6,8 @@
 //! answers. Work that takes longer than a request is started through [`Launch`] and never done here.
 //! Read `ops/mod.rs` first, then `ops/campaign.rs`, which uses everything.
 
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod ops;
 
 mod children;

@@ -15,6 +15,7 @@ pub mod sims;
 
 pub mod model;
 pub mod version;
+pub mod work;
 
 pub mod artifact;
 pub mod evaluation;

@@ -96,21 +96,31 @@ impl Steps {
         })
     }
 
-    /// Ends a job's resource as failed when the job itself can no longer do it.
-    pub async fn abandon(&self, job: &Job, reason: &str) {
+    /// Ends a job's resource as failed, with the reason that its caller reads. A resource that is at
+    /// rest, or gone, stays as it is.
+    pub async fn end_as_failed(&self, job: &Job, reason: &str) -> Result<(), Failure> {
         let arn = job.arn();
         let how = || Err(reason.to_owned());
-        let ended = match job {
+        match job {
             Job::Import(_) => self.end::<DatasetImportJob>(arn, how()).await,
             Job::Train(_) => self.end::<SolutionVersion>(arn, how()).await,
             Job::Deploy(_) => self.end::<Campaign>(arn, how()).await,
             Job::BatchInference(_) => self.end::<BatchInferenceJob>(arn, how()).await,
             // A deletion that failed stays pending and is begun again at the next start.
             Job::Delete(_) => Ok(()),
-        };
-        if let Err(failure) = ended {
-            tracing::error!(%arn, "{}", chain(&failure));
         }
+    }
+
+    /// The same for a job that cannot tell anybody when even that fails.
+    pub async fn abandon(&self, job: &Job, reason: &str) {
+        if let Err(failure) = self.end_as_failed(job, reason).await {
+            tracing::error!(arn = %job.arn(), "{}", chain(&failure));
+        }
+    }
+
+    /// Ends a resource as stopped.
+    pub(crate) async fn end_as_stopped<R: Work>(&self, arn: &Arn) -> Result<(), Failure> {
+        self.end::<R>(arn, Ok(Status::CreateStopped)).await
     }
 
     /// The job that a resource in an unfinished state is waiting for.
@@ -208,6 +218,9 @@ impl Steps {
             let now = EpochMillis::now();
             *resource.attempts() = 0;
             let life = resource.lifecycle();
+            if life.status.is_at_rest() {
+                return Ok(());
+            }
             match (&how, life.status) {
                 (_, Status::CreateStopping) => life.advance(Status::CreateStopped, now)?,
                 (Ok(status), _) => life.advance(*status, now)?,

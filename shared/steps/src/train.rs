@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::Status;
 use domain::resource::{DatasetType, SolutionVersion, TrainedModel};
+use domain::{Arn, Status};
 use recipe::artifact::{self, Origin};
 use recipe::version::Stage;
 use recipe::{TrainError, TrainOptions};
@@ -82,6 +82,36 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
         }),
         ..version.clone()
     })
+}
+
+impl Steps {
+    /// How much arithmetic a training is, in multiply-adds; what decides where it runs.
+    pub async fn training_work(&self, version: &Arn) -> Result<u64, Failure> {
+        let version = self.existing::<SolutionVersion>(version).await?;
+        let dataset = self.dataset(&version.dataset_group, DatasetType::Interactions).await?;
+        let rows = dataset.and_then(|dataset| dataset.active).map_or(0, |snapshot| snapshot.rows);
+        let recipe = domain::recipes::find(&version.recipe)
+            .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
+        Ok(recipe::work::multiply_adds(recipe, &version.hyperparameters, rows))
+    }
+
+    /// Trains a version whose job has been begun, and makes it `ACTIVE`, or `CREATE STOPPED` when
+    /// somebody asked for that; the latter is told as [`Failure::Stopped`].
+    pub async fn train_begun(&self, arn: &Arn) -> Result<(), Failure> {
+        let version = self.existing::<SolutionVersion>(arn).await?;
+        if version.lifecycle.status.is_at_rest() {
+            // Another attempt has brought it to its end.
+            return Ok(());
+        }
+        match train(self, &version).await {
+            Ok(finished) => self.finish(arn, finished).await,
+            Err(Failure::Stopped) => {
+                self.end_as_stopped::<SolutionVersion>(arn).await?;
+                Err(Failure::Stopped)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
 }
 
 /// Waits for the training while looking whether somebody asked it to stop.

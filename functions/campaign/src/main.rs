@@ -1,0 +1,79 @@
+//! The campaign function: `GetRecommendations` behind API Gateway. Reads one list for each request.
+
+use std::sync::Arc;
+
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
+use domain::Arn;
+use lambda_kit::clients::{Aws, Patience};
+use lambda_kit::config::{Stack, required};
+use lambda_kit::gate::Gate;
+use lambda_kit::http::Request;
+use lambda_kit::invoke::invoke;
+use lambda_kit::log::Metric;
+use lambda_kit::run::{self, Answered};
+use serde_json::{Value, json};
+use store::{ListKey, StoredList};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_kit::log::init();
+    let stack = Stack::from_env()?;
+    let aws = Aws::from_env(Patience::SERVING)?;
+    let gate = Gate::from_env(&aws, &stack)?;
+    // A model takes longer to load than a list to read.
+    let live =
+        Arc::new(Live { aws: Aws::from_env(Patience::WORKING)?, function: required("WORKFLOW_FUNCTION")? });
+    let campaign = Campaign::new(aws.resources(&stack), aws.lists(&stack), live);
+    let (campaign, stack) = (&campaign, &stack);
+    run::http("campaign", gate, |request, body| answer(campaign, stack, request, body)).await
+}
+
+async fn answer(campaign: &Campaign, stack: &Stack, request: Request, body: Vec<u8>) -> Answered {
+    let (operation, resource, reply) = match request.method() {
+        "GET" => {
+            let (path, query) = (&request.raw_path, &request.raw_query_string);
+            ("GET", None, campaign::handle_get(campaign, &stack.scope, path, query).await)
+        }
+        _ => {
+            let arn = serde_json::from_slice::<Value>(&body)
+                .ok()
+                .and_then(|body| body["campaignArn"].as_str().map(str::to_owned));
+            (request.raw_path.as_str(), arn, campaign::handle(campaign, &request.raw_path, &body).await)
+        }
+    };
+    let failed = if reply.status >= 500 { 1.0 } else { 0.0 };
+    let metrics =
+        vec![Metric::count("Failures", failed), Metric::count("Fallbacks", campaign.take_fallbacks() as f64)];
+    Answered { reply, operation: operation.to_owned(), resource, metrics }
+}
+
+/// Answers that no stored list is long enough for are computed by the workflow function, which can
+/// hold a model.
+struct Live {
+    aws: Aws,
+    function: String,
+}
+
+impl LiveScorer for Live {
+    fn recommend<'a>(
+        &'a self,
+        version: &'a Arn,
+        key: ListKey<'a>,
+        k: usize,
+    ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
+        Box::pin(async move {
+            let (user, item) = match key {
+                ListKey::User(id) => (Some(id), None),
+                ListKey::Item(id) => (None, Some(id)),
+                ListKey::Cold => (None, None),
+            };
+            let payload =
+                json!({ "step": "Score", "arn": version, "userId": user, "itemId": item, "numResults": k });
+            let answer = invoke(&self.aws, &self.function, &payload).await?;
+            Ok(StoredList {
+                items: serde_json::from_value(answer["items"].clone())?,
+                scores: serde_json::from_value(answer["scores"].clone())?,
+            })
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! The workflow function: each call is one step of a state machine in `infra/`. Start reading at
+//! `stage.rs`.
+
+mod outcome;
+mod stage;
+
+use std::sync::Arc;
+
+use lambda_kit::clients::{Aws, Patience};
+use lambda_kit::config::{Stack, number};
+use lambda_kit::run;
+use steps::live::LiveModels;
+use steps::progress::Silent;
+use steps::{Settings, Steps};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_kit::log::init();
+    let stack = Stack::from_env()?;
+    let aws = Aws::from_env(Patience::WORKING)?;
+    let default = Settings::default();
+    let steps = Steps::new(
+        aws.resources(&stack),
+        aws.lists(&stack),
+        aws.objects(&stack),
+        Arc::new(Silent),
+        Settings { seed: number("SEED", default.seed)?, ..default },
+    );
+    let workflow = stage::Workflow {
+        live: LiveModels::new(steps.clone()),
+        steps,
+        small_training_max: number("SMALL_TRAINING_MAX", stage::SMALL_TRAINING_MAX)?,
+    };
+    let workflow = &workflow;
+    run::events("workflow", |event| workflow.handle(event)).await
+}

@@ -1,0 +1,238 @@
+//! The steps that state machines call, by name.
+//!
+//! A state machine decides order, fan-out and retries; what a step does stands in the crate `steps`,
+//! which the local runner calls too. Every step may be killed and called again.
+
+use domain::resource::Job;
+use domain::{Arn, ResourceKind};
+use lambda_kit::log::Metric;
+use lambda_kit::run::{Done, Failed};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use steps::Steps;
+use steps::live::LiveModels;
+use store::ListKey;
+
+use crate::outcome::{self, Stopped};
+
+/// Multiply-adds that the workflow function trains by itself; beyond, AWS Batch does. At the measured
+/// 100 GFLOP/s of a function with all its cores this is about five minutes, well within fifteen.
+pub const SMALL_TRAINING_MAX: u64 = 30_000_000_000_000;
+
+/// One call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "step", deny_unknown_fields)]
+enum Stage {
+    /// Begins an import and cuts its sources into ranges.
+    ImportPlan { arn: Arn },
+    /// Imports one range.
+    ImportRange { arn: Arn, index: u32 },
+    /// Makes the ranges the dataset's data.
+    ImportCommit { arn: Arn },
+    /// Begins a training and chooses where it runs.
+    TrainPlan { arn: Arn },
+    /// Trains, evaluates and writes the model.
+    Train { arn: Arn },
+    /// Begins a deployment and cuts its lists into shards.
+    DeployPlan { arn: Arn },
+    /// Publishes the lists of one shard.
+    DeployShard { arn: Arn, index: u32 },
+    /// Moves the campaign to the published version.
+    DeploySwap { arn: Arn },
+    /// Begins a batch inference job and lists its files.
+    BatchInferencePlan { arn: Arn },
+    /// Answers one file.
+    BatchInferenceFile { arn: Arn, index: u32 },
+    /// Ends a batch inference job.
+    BatchInferenceFinish { arn: Arn },
+    /// Deletes a resource with everything that hangs on it.
+    Delete { arn: Arn },
+    /// Writes down why a state machine ended.
+    Fail {
+        arn: Arn,
+        error: String,
+        #[serde(default)]
+        cause: String,
+    },
+    /// Answers for the campaign function where no stored list is long enough.
+    #[serde(rename_all = "camelCase")]
+    Score {
+        arn: Arn,
+        #[serde(default)]
+        user_id: Option<String>,
+        #[serde(default)]
+        item_id: Option<String>,
+        num_results: usize,
+    },
+}
+
+impl Stage {
+    /// The resource that the step works on.
+    fn arn(&self) -> &Arn {
+        match self {
+            Self::ImportPlan { arn }
+            | Self::ImportRange { arn, .. }
+            | Self::ImportCommit { arn }
+            | Self::TrainPlan { arn }
+            | Self::Train { arn }
+            | Self::DeployPlan { arn }
+            | Self::DeployShard { arn, .. }
+            | Self::DeploySwap { arn }
+            | Self::BatchInferencePlan { arn }
+            | Self::BatchInferenceFile { arn, .. }
+            | Self::BatchInferenceFinish { arn }
+            | Self::Delete { arn }
+            | Self::Fail { arn, .. }
+            | Self::Score { arn, .. } => arn,
+        }
+    }
+}
+
+/// What the steps need.
+pub struct Workflow {
+    /// The steps themselves.
+    pub steps: Steps,
+    /// Models for live answers.
+    pub live: LiveModels,
+    /// Multiply-adds of a training that still runs in the function.
+    pub small_training_max: u64,
+}
+
+impl Workflow {
+    /// Carries out one call.
+    pub async fn handle(&self, event: Value) -> Result<Done, Failed> {
+        let operation = event["step"].as_str().unwrap_or("none").to_owned();
+        let resource = event["arn"].as_str().map(str::to_owned);
+        let stage: Stage = serde_json::from_value(event).map_err(|error| Failed {
+            operation: operation.clone(),
+            resource: resource.clone(),
+            name: outcome::BAD_INPUT,
+            message: format!("The input of the step is not valid: {error}."),
+        })?;
+        match self.run(&stage).await {
+            Ok((value, metrics)) => Ok(Done { value, operation, resource, metrics }),
+            Err(failure) => Err(outcome::failed(operation, resource, &failure)),
+        }
+    }
+
+    async fn run(&self, stage: &Stage) -> Result<(Value, Vec<Metric>), steps::Failure> {
+        let steps = &self.steps;
+        let value = match stage {
+            Stage::ImportPlan { arn } => match steps.begin_job(&Job::Import(arn.clone())).await? {
+                true => fan_out(steps.plan_import(arn).await?),
+                false => nothing_to_do(),
+            },
+            Stage::ImportRange { arn, index } => {
+                steps.import_range(arn, *index).await?;
+                json!({})
+            }
+            Stage::ImportCommit { arn } => {
+                steps.commit_import(arn).await?;
+                json!({})
+            }
+            Stage::TrainPlan { arn } => match steps.begin_job(&Job::Train(arn.clone())).await? {
+                true => {
+                    let work = steps.training_work(arn).await?;
+                    let trainer = if work <= self.small_training_max { "FUNCTION" } else { "BATCH" };
+                    json!({ "go": true, "trainer": trainer, "multiplyAdds": work })
+                }
+                false => nothing_to_do(),
+            },
+            Stage::Train { arn } => {
+                let Stopped(stopped) = outcome::stopped(steps.train_begun(arn).await)?;
+                json!({ "stopped": stopped })
+            }
+            Stage::DeployPlan { arn } => match steps.begin_job(&Job::Deploy(arn.clone())).await? {
+                true => fan_out(steps.plan_deploy(arn).await?),
+                false => nothing_to_do(),
+            },
+            Stage::DeployShard { arn, index } => {
+                let published = steps.publish_shard(arn, *index).await?;
+                return Ok((json!({}), outcome::published(&published)));
+            }
+            Stage::DeploySwap { arn } => {
+                steps.swap(arn).await?;
+                json!({})
+            }
+            Stage::BatchInferencePlan { arn } => {
+                match steps.begin_job(&Job::BatchInference(arn.clone())).await? {
+                    true => fan_out(steps.plan_batch_inference(arn).await?),
+                    false => nothing_to_do(),
+                }
+            }
+            Stage::BatchInferenceFile { arn, index } => {
+                steps.answer_shard(arn, *index).await?;
+                json!({})
+            }
+            Stage::BatchInferenceFinish { arn } => {
+                steps.finish_batch_inference(arn).await?;
+                json!({})
+            }
+            Stage::Delete { arn } => {
+                steps.run(&Job::Delete(arn.clone())).await?;
+                json!({})
+            }
+            Stage::Fail { arn, error, cause } => {
+                if let Some(job) = job(arn) {
+                    steps.end_as_failed(&job, &outcome::reason(error, cause)).await?;
+                }
+                json!({})
+            }
+            Stage::Score { arn, user_id, item_id, num_results } => {
+                let key = match (user_id, item_id) {
+                    (Some(user), _) => ListKey::User(user),
+                    (None, Some(item)) => ListKey::Item(item),
+                    (None, None) => ListKey::Cold,
+                };
+                let list = self.live.recommend(arn, key, *num_results).await?;
+                json!({ "items": list.items, "scores": list.scores })
+            }
+        };
+        tracing::debug!(arn = %stage.arn(), "done");
+        Ok((value, Vec::new()))
+    }
+}
+
+/// What a Map state goes over.
+fn fan_out(count: u32) -> Value {
+    json!({ "go": true, "indices": (0..count).collect::<Vec<u32>>() })
+}
+
+/// The resource is at rest already: it was stopped, deleted, or done by another execution.
+fn nothing_to_do() -> Value {
+    json!({ "go": false })
+}
+
+/// The job that a resource is worked on by.
+fn job(arn: &Arn) -> Option<Job> {
+    Some(match arn.kind() {
+        ResourceKind::DatasetImportJob => Job::Import(arn.clone()),
+        ResourceKind::SolutionVersion => Job::Train(arn.clone()),
+        ResourceKind::Campaign => Job::Deploy(arn.clone()),
+        ResourceKind::BatchInferenceJob => Job::BatchInference(arn.clone()),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:personalize:us-east-1:000000000000:campaign/films";
+
+    #[test]
+    fn inputs_by_hand_with_missing_or_unknown_members_are_refused() {
+        let parse = |value: Value| serde_json::from_value::<Stage>(value).map_err(|error| error.to_string());
+        assert!(parse(json!({ "step": "DeployShard", "arn": ARN, "index": 3 })).is_ok());
+        assert!(parse(json!({ "step": "Score", "arn": ARN, "userId": "1", "numResults": 3 })).is_ok());
+        assert!(parse(json!({ "step": "DeployShard", "arn": ARN })).unwrap_err().contains("index"));
+        assert!(parse(json!({ "step": "Deploy", "arn": ARN })).unwrap_err().contains("unknown variant"));
+        assert!(parse(json!({ "step": "Delete", "arn": "films" })).is_err());
+        assert!(parse(json!({ "arn": ARN })).unwrap_err().contains("step"));
+    }
+
+    #[test]
+    fn a_fan_out_is_what_a_map_state_goes_over() {
+        assert_eq!(fan_out(3), json!({ "go": true, "indices": [0, 1, 2] }));
+    }
+}

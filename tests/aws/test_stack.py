@@ -1,0 +1,203 @@
+"""The template, deployed by the real SAM CLI, walked through with boto3 through API Gateway."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+import botocore.exceptions
+import pytest
+
+import data
+from stack import wait
+
+ROLE = "arn:aws:iam::000000000000:role/PersonalizeRole"
+HRNN = "arn:aws:personalize:::recipe/aws-hrnn"
+
+
+@pytest.fixture(scope="module")
+def films(personalize, stack):
+    """A dataset group that an upload has filled."""
+    p = personalize
+    schema = p.create_schema(name="films", schema=data.SCHEMA)["schemaArn"]
+    group = p.create_dataset_group(name="films")["datasetGroupArn"]
+    dataset = p.create_dataset(name="films", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")
+    dataset = dataset["datasetArn"]
+    stack.s3.put_object(Bucket=stack.bucket, Key="films/interactions/day 1.csv", Body=data.interactions())
+    job = import_jobs(p, dataset, 1)[0]
+    imported = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job["datasetImportJobArn"])
+    assert imported["status"] == "ACTIVE", imported.get("failureReason")
+    return {"group": group, "dataset": dataset}
+
+
+def import_jobs(p, dataset, count, seconds=60):
+    """The import jobs of a dataset, once there are `count`."""
+    deadline = time.time() + seconds
+    while True:
+        jobs = p.list_dataset_import_jobs(datasetArn=dataset)["datasetImportJobs"]
+        if len(jobs) >= count:
+            return jobs
+        assert time.time() < deadline, jobs
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def campaign(personalize, films):
+    p = personalize
+    solution = p.create_solution(name="films", datasetGroupArn=films["group"], recipeArn=HRNN)["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    trained = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
+    assert trained["status"] == "ACTIVE", trained.get("failureReason")
+    campaign = p.create_campaign(name="films", solutionVersionArn=version)["campaignArn"]
+    deployed = wait(p.describe_campaign, "campaign", campaignArn=campaign)
+    assert deployed["status"] == "ACTIVE", deployed.get("failureReason")
+    return {"campaign": campaign, "version": version, "solution": solution}
+
+
+def test_an_upload_imports_itself_and_the_campaign_knows_tastes(personalize, runtime, campaign):
+    metrics = personalize.get_solution_metrics(solutionVersionArn=campaign["version"])["metrics"]
+    assert metrics["normalized_discounted_cumulative_gain_at_25"] > 0.1
+    answer = runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u3", numResults=5)
+    items = [item["itemId"] for item in answer["itemList"]]
+    assert len(items) == 5 and all(item.startswith("film-3-") for item in items), items
+
+
+def test_answers_longer_than_a_stored_list_are_scored_by_the_model(runtime, campaign):
+    answer = runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u3", numResults=150)
+    assert len({item["itemId"] for item in answer["itemList"]}) == 150
+
+
+def test_the_same_upload_event_twice_changes_nothing(ministack, personalize, stack, films):
+    before = import_jobs(personalize, films["dataset"], 1)
+    tagged = stack.s3.head_object(Bucket=stack.bucket, Key="films/interactions/day 1.csv")
+    event = {
+        "Records": [
+            {
+                "eventName": "ObjectCreated:Put",
+                "s3": {
+                    "bucket": {"name": stack.bucket},
+                    "object": {"key": "films/interactions/day+1.csv", "eTag": tagged["ETag"].strip('"'), "sequencer": "1"},
+                },
+            }
+        ]
+    }
+    function = ministack.client("lambda")
+    answers = [
+        json.loads(function.invoke(FunctionName="osusume-ingest", Payload=json.dumps(event))["Payload"].read())
+        for _ in range(2)
+    ]
+    assert answers[0]["jobs"] == answers[1]["jobs"]
+    jobs = import_jobs(personalize, films["dataset"], len(before))
+    assert len(jobs) == len(before) + (answers[0]["jobs"][0] not in {job["datasetImportJobArn"] for job in before})
+    for job in jobs:
+        wait(personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job["datasetImportJobArn"])
+
+
+def test_a_csv_that_does_not_match_ends_with_a_reason_and_the_old_data_stays(personalize, stack, films):
+    bad = data.interactions() + b"u1,film-1-1,yesterday\n"
+    stack.s3.put_object(Bucket=stack.bucket, Key="uploads/bad.csv", Body=bad)
+    job = personalize.create_dataset_import_job(
+        jobName="bad",
+        datasetArn=films["dataset"],
+        dataSource={"dataLocation": f"s3://{stack.bucket}/uploads/bad.csv"},
+        roleArn=ROLE,
+    )["datasetImportJobArn"]
+    ended = wait(personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
+    assert ended["status"] == "CREATE FAILED"
+    for word in ["bad.csv", "line 2882", "TIMESTAMP", "yesterday"]:
+        assert word in ended["failureReason"], ended["failureReason"]
+
+
+def test_an_object_that_is_not_there_ends_with_a_reason(personalize, stack, films):
+    job = personalize.create_dataset_import_job(
+        jobName="gone",
+        datasetArn=films["dataset"],
+        dataSource={"dataLocation": f"s3://{stack.bucket}/uploads/gone.csv"},
+        roleArn=ROLE,
+    )["datasetImportJobArn"]
+    ended = wait(personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
+    assert ended["status"] == "CREATE FAILED"
+    assert "gone.csv" in ended["failureReason"]
+
+
+def test_an_upload_under_an_unknown_group_lands_in_the_queue_with_its_reason(ministack, stack, personalize):
+    stack.s3.put_object(Bucket=stack.bucket, Key="nobody/interactions/a.csv", Body=data.interactions())
+    queue = ministack.client("sqs")
+    deadline = time.time() + 60
+    while True:
+        messages = queue.receive_message(QueueUrl=stack.outputs["RefusedUploadsQueue"]).get("Messages", [])
+        if messages:
+            break
+        assert time.time() < deadline, "nothing arrived"
+        time.sleep(0.5)
+    assert "nobody/interactions/a.csv" in messages[0]["Body"]
+    assert "does not exist" in messages[0]["Body"]
+
+
+def test_a_state_machine_started_by_hand_with_missing_members_fails_aloud(ministack, stack):
+    machines = ministack.client("stepfunctions")
+    found = {m["name"]: m["stateMachineArn"] for m in machines.list_state_machines()["stateMachines"]}
+    execution = machines.start_execution(stateMachineArn=found["osusume-import"], input="{}")["executionArn"]
+    deadline = time.time() + 60
+    while (status := machines.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+        assert time.time() < deadline
+        time.sleep(0.2)
+    assert status == "FAILED"
+
+
+def test_only_who_has_a_key_gets_in(stack, campaign):
+    for key, code in [
+        (("nobody", "nothing"), "UnrecognizedClientException"),
+        ((next(iter(stack.keys)), "wrong"), "InvalidSignatureException"),
+    ]:
+        with pytest.raises(botocore.exceptions.ClientError) as denied:
+            stack.client("personalize", key).list_schemas()
+        assert denied.value.response["Error"]["Code"] == code
+        with pytest.raises(botocore.exceptions.ClientError) as denied:
+            runtime = stack.client("personalize-runtime", key)
+            runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u1")
+        assert denied.value.response["Error"]["Code"] == code
+    request = urllib.request.Request(
+        f"http://{stack.host}:{stack.ministack.port}/recommendations", data=b"{}", method="POST"
+    )
+    with pytest.raises(urllib.error.HTTPError) as denied:
+        urllib.request.urlopen(request)
+    assert denied.value.code == 403
+    assert denied.value.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
+
+
+def test_batch_inference_answers_each_file(personalize, stack, campaign):
+    for name, users in [("a", ["u1", "u2"]), ("b", ["u3", "stranger"])]:
+        body = "".join(json.dumps({"userId": user}) + "\n" for user in users).encode()
+        stack.s3.put_object(Bucket=stack.bucket, Key=f"asked/{name}.json", Body=body)
+    job = personalize.create_batch_inference_job(
+        jobName="films",
+        solutionVersionArn=campaign["version"],
+        numResults=3,
+        jobInput={"s3DataSource": {"path": f"s3://{stack.bucket}/asked/"}},
+        jobOutput={"s3DataDestination": {"path": f"s3://{stack.bucket}/answered/"}},
+        roleArn=ROLE,
+    )["batchInferenceJobArn"]
+    ended = wait(personalize.describe_batch_inference_job, "batchInferenceJob", batchInferenceJobArn=job)
+    assert ended["status"] == "ACTIVE", ended.get("failureReason")
+    lines = stack.s3.get_object(Bucket=stack.bucket, Key="answered/b.json.out")["Body"].read().splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert [answer["input"]["userId"] for answer in answers] == ["u3", "stranger"]
+    assert all(len(answer["output"]["recommendedItems"]) == 3 for answer in answers)
+
+
+def test_a_deployment_of_a_new_version_is_one_swap_and_can_be_taken_back(personalize, runtime, films, campaign):
+    p = personalize
+    version = p.create_solution_version(solutionArn=campaign["solution"])["solutionVersionArn"]
+    assert wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)["status"] == "ACTIVE"
+    for target in (version, campaign["version"]):
+        p.update_campaign(campaignArn=campaign["campaign"], solutionVersionArn=target)
+        deadline = time.time() + 60
+        while True:
+            now = p.describe_campaign(campaignArn=campaign["campaign"])["campaign"]
+            if now["solutionVersionArn"] == target and now["latestCampaignUpdate"]["status"] == "ACTIVE":
+                break
+            # What was active answers until the swap, and ever after.
+            assert runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u3")["itemList"]
+            assert time.time() < deadline, now
+            time.sleep(0.2)

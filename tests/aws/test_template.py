@@ -1,0 +1,158 @@
+"""Template, state machines and crates agree. Needs neither AWS nor a build."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from stack import ROOT
+
+
+class Loader(yaml.SafeLoader):
+    """Knows the short forms of CloudFormation's functions."""
+
+
+def function(loader, suffix, node):
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", function)
+
+TEXT = (ROOT / "template.yaml").read_text()
+TEMPLATE = yaml.load(TEXT, Loader)
+RESOURCES = TEMPLATE["Resources"]
+MACHINES = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::StateMachine"
+}
+STAGE = (ROOT / "functions/workflow/src/stage.rs").read_text()
+
+
+def of_type(kind):
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def walk(value):
+    yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from walk(inner)
+
+
+def test_each_function_crate_is_deployed_and_each_deployed_function_is_a_crate():
+    deployed = {name.removesuffix("Function").lower() for name in of_type("AWS::Serverless::Function")}
+    crates = {
+        manifest.parent.name
+        for manifest in (ROOT / "functions").glob("*/Cargo.toml")
+        if "lambda_runtime" in manifest.read_text()
+    }
+    assert deployed == crates
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_each_substitution_is_resolved_and_used(name):
+    machine = MACHINES[name]
+    definition = (ROOT / machine["DefinitionUri"]).read_text()
+    assert set(re.findall(r"\$\{(\w+)\}", definition)) == set(machine["DefinitionSubstitutions"])
+
+
+def test_each_definition_is_deployed():
+    assert {f"infra/{path.name}" for path in (ROOT / "infra").glob("*.asl.json")} == {
+        machine["DefinitionUri"] for machine in MACHINES.values()
+    }
+
+
+def steps(name):
+    definition = json.loads((ROOT / MACHINES[name]["DefinitionUri"]).read_text())
+    return {value["step"] for value in walk(definition) if isinstance(value, dict) and "step" in value}
+
+
+def test_each_step_is_known_and_each_known_step_is_taken():
+    known = set(re.findall(r"^    (\w+) \{", STAGE.split("enum Stage", 1)[1].split("\n}\n", 1)[0], re.M))
+    taken = set().union(*(steps(name) for name in MACHINES))
+    # The campaign function asks for it.
+    assert known - {"Score"} == taken
+
+
+def test_each_job_has_a_machine_of_its_name():
+    launched = set(re.findall(r'Job::\w+\(_\) => "([\w-]+)"', (ROOT / "shared/lambda-kit/src/launch.rs").read_text()))
+    names = {machine["Name"]["Fn::Sub"].removeprefix("${AWS::StackName}-") for machine in MACHINES.values()}
+    assert launched == names
+
+
+@pytest.mark.parametrize("name", [name for name in MACHINES if name != "DeleteStateMachine"])
+def test_each_task_retries_and_ends_in_a_reason(name):
+    definition = json.loads((ROOT / MACHINES[name]["DefinitionUri"]).read_text())
+    tasks = [value for value in walk(definition) if isinstance(value, dict) and value.get("Type") in ("Task", "Map")]
+    for task in tasks:
+        if task.get("Parameters", {}).get("Payload", {}).get("step") == "Fail":
+            assert task["Retry"][0]["ErrorEquals"] == ["States.ALL"]
+            continue
+        assert task["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Fail"}]
+        assert task["Type"] == "Map" or task["Retry"]
+
+
+def test_tables_are_those_that_the_code_declares():
+    source = (ROOT / "shared/store/src/tables.rs").read_text()
+    indexes = dict(re.findall(r'LocalIndex \{ name: "([\w-]+)", range: "(\w+)" \}', source))
+    declared = {
+        base: (hash_key, range_key)
+        for base, hash_key, range_key in re.findall(
+            r'base_name: "(\w+)",\s*hash: "(\w+)",\s*range: "(\w+)"', source
+        )
+    }
+    tables = {
+        table["TableName"]["Fn::Sub"].removeprefix("${AWS::StackName}-"): table
+        for table in of_type("AWS::DynamoDB::Table").values()
+    }
+    keys = lambda schema: tuple(element["AttributeName"] for element in schema)
+    assert {name: keys(table["KeySchema"]) for name, table in tables.items()} == declared
+    for table in tables.values():
+        found = {i["IndexName"]: keys(i["KeySchema"])[1] for i in table.get("LocalSecondaryIndexes", [])}
+        assert found in ({}, indexes)
+
+
+def statements():
+    for name, resource in RESOURCES.items():
+        for value in walk(resource):
+            if isinstance(value, dict) and "Effect" in value and "Action" in value:
+                yield name, value
+
+
+def test_no_wildcard_action_and_no_wildcard_resource_without_a_written_reason():
+    wild = []
+    for name, statement in statements():
+        if statement["Effect"] != "Allow":
+            continue
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not [action for action in actions if "*" in action], name
+        if statement.get("Resource") == "*":
+            wild.append(name)
+    # Each stands below a comment that says why there is nothing to name.
+    lines = TEXT.splitlines()
+    for number, line in enumerate(lines):
+        if re.search(r'Resource: "\*"$', line):
+            above = lines[max(0, number - 18) : number]
+            assert any(line.strip().startswith("#") for line in above), f"line {number + 1}"
+    assert len(wild) == TEXT.count('Resource: "*"')
+
+
+def test_every_asynchronous_path_has_somewhere_to_put_what_fails():
+    for name, properties in of_type("AWS::Serverless::Function").items():
+        asynchronous = name == "IngestFunction"
+        assert ("EventInvokeConfig" in properties) == asynchronous, name
+        if asynchronous:
+            assert properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+
+
+def test_logs_of_every_function_expire():
+    groups = {group["LogGroupName"]["Fn::Sub"] for group in of_type("AWS::Logs::LogGroup").values()}
+    for properties in of_type("AWS::Serverless::Function").values():
+        assert f"/aws/lambda/{properties['FunctionName']['Fn::Sub']}" in groups
+    assert all("RetentionInDays" in group for group in of_type("AWS::Logs::LogGroup").values())
