@@ -65,8 +65,8 @@ async fn publish(steps: &Steps, campaign: &Arn, version: &SolutionVersion) -> Re
             note: String::new(),
         });
     };
-    let written = steps.lists.publish(&version.arn, rows, observe).await;
-    let written = written.doing(|| format!("publishing the lists of {}", version.arn))?;
+    let published = steps.lists.publish(&version.arn, rows, observe).await;
+    let written = published.doing(|| format!("publishing the lists of {}", version.arn))?;
     scoring.await.doing(|| "scoring".into())?.doing(|| format!("encoding the lists of {}", version.arn))?;
     if written != total {
         return Err(Failure::Internal {

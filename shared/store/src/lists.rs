@@ -11,7 +11,7 @@ use futures::Stream;
 
 pub use self::codec::{DecodeError, EncodeError, SCORE_RELATIVE_ERROR_MAX, StoredList};
 pub use self::key::ListKey;
-pub use self::publish::ListRow;
+pub use self::publish::{ListRow, Published};
 
 use self::key::VersionId;
 use crate::error::StoreError;
@@ -35,7 +35,7 @@ impl Lists {
         Self { client, table: table.into(), attempts: publish::ATTEMPTS_DEFAULT }
     }
 
-    /// Sends a batch at most that often while DynamoDB leaves rows of it unprocessed. The default,
+    /// Sends a batch at most that often while DynamoDB has no throughput for rows of it. The default,
     /// fourteen, waits about half a minute in all.
     pub fn with_attempts(self, attempts: u32) -> Self {
         Self { attempts, ..self }
@@ -68,18 +68,18 @@ impl Lists {
         Ok(Some(list))
     }
 
-    /// Writes the lists of a version and answers with how many were written. `written` is told the
-    /// running total after each batch.
+    /// Writes the lists of a version and answers with how many were written and what it cost.
+    /// `written` is told the running total after each batch.
     ///
-    /// Batches of 25 go out eight at a time; what DynamoDB leaves unprocessed is sent again after
-    /// a growing, jittered pause. Writing a list again replaces it, so a publish that was cut off is
+    /// Batches of 25 go out eight at a time; what DynamoDB leaves unprocessed, or refuses for want
+    /// of throughput, is sent again after a growing, jittered pause. Writing a list again replaces it, so a publish that was cut off is
     /// simply repeated. Keys are meant to be distinct: of rows with the same key any one may win.
     pub async fn publish(
         &self,
         version: &Arn,
         rows: impl Stream<Item = ListRow>,
         written: impl FnMut(u64),
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Published, StoreError> {
         publish::publish(self.writer(), VersionId::of(version), rows, written).await
     }
 

@@ -37,6 +37,11 @@ const SHARDS: u64 = 16;
 /// A shard's letter.
 const SHARD_LETTERS: &[u8; SHARDS as usize] = b"abcdefghijklmnop";
 
+/// Sort key of the one cold list; sort keys must not be empty.
+pub(super) const COLD_ID: &str = "-";
+/// Length of a partition key: eleven characters of the version, the kind and the shard.
+pub(super) const PARTITION_BYTES: usize = 13;
+
 /// A solution version in eleven characters: 64 bits of its ARN's hash, base64url. The ARN itself
 /// would take a tenth of the kibibyte that one write unit covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +57,7 @@ impl VersionId {
         let (kind, id) = match key {
             ListKey::User(id) => ('u', *id),
             ListKey::Item(id) => ('i', *id),
-            // Sort keys must not be empty.
-            ListKey::Cold => ('c', "-"),
+            ListKey::Cold => ('c', COLD_ID),
         };
         let shard = char::from(SHARD_LETTERS[(hash(id) % SHARDS) as usize]);
         HashMap::from([

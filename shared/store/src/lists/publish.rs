@@ -5,20 +5,27 @@ use std::pin::pin;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest,
+};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::LIST;
 use super::codec::{EncodeError, StoredList};
-use super::key::{ListKey, VersionId};
+use super::key::{COLD_ID, ListKey, PARTITION_BYTES, VersionId};
 use crate::backoff::full_jitter;
 use crate::error::StoreError;
+use crate::tables::RECOMMENDATIONS;
 
 /// Most requests in one BatchWriteItem (DynamoDB API reference).
 const BATCH: usize = 25;
 /// Batches in flight.
 const CONCURRENCY: usize = 8;
+/// What one write unit covers (DynamoDB developer guide, "Write capacity units").
+const WRITE_UNIT_BYTES: usize = 1024;
 /// See [`super::Lists::with_attempts`].
 pub(super) const ATTEMPTS_DEFAULT: u32 = 14;
 
@@ -65,6 +72,30 @@ impl ListRow {
         };
         Ok(Self { key, bytes: list.encode()? })
     }
+
+    /// What the row weighs in DynamoDB: the names and the values of its attributes.
+    pub fn size(&self) -> usize {
+        let id = match self.key.borrow() {
+            ListKey::User(id) | ListKey::Item(id) => id.len(),
+            ListKey::Cold => COLD_ID.len(),
+        };
+        let names = RECOMMENDATIONS.hash.len() + RECOMMENDATIONS.range.len() + LIST.len();
+        names + PARTITION_BYTES + id + self.bytes.len()
+    }
+
+    /// Fewest write units that writing the row can cost.
+    pub fn write_units(&self) -> u64 {
+        self.size().div_ceil(WRITE_UNIT_BYTES) as u64
+    }
+}
+
+/// What a publish did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Published {
+    /// Lists written.
+    pub written: u64,
+    /// Write units that DynamoDB says it charged. Replacing a larger list costs that one's size.
+    pub write_units: f64,
 }
 
 pub(super) async fn publish(
@@ -72,7 +103,7 @@ pub(super) async fn publish(
     version: VersionId,
     rows: impl Stream<Item = ListRow>,
     mut written: impl FnMut(u64),
-) -> Result<u64, StoreError> {
+) -> Result<Published, StoreError> {
     let version = &version;
     let batches = rows.chunks(BATCH).map(|rows| {
         // DynamoDB refuses a batch that names a key twice.
@@ -85,13 +116,14 @@ pub(super) async fn publish(
             WriteRequest::builder().put_request(put).build()
         });
         let requests: Vec<WriteRequest> = requests.collect();
-        async move { writer.write(requests).await.map(|()| count) }
+        async move { writer.write(requests).await.map(|units| (count, units)) }
     });
     let mut done = pin!(batches.buffer_unordered(CONCURRENCY));
-    let mut total = 0;
-    while let Some(count) = done.try_next().await? {
-        total += count;
-        written(total);
+    let mut total = Published::default();
+    while let Some((count, units)) = done.try_next().await? {
+        total.written += count;
+        total.write_units += units;
+        written(total.written);
     }
     Ok(total)
 }
@@ -110,30 +142,97 @@ pub(super) async fn delete(
     let batches: Vec<Vec<WriteRequest>> = requests.chunks(BATCH).map(<[_]>::to_vec).collect();
     stream::iter(batches.into_iter().map(|batch| writer.write(batch)))
         .buffer_unordered(CONCURRENCY)
-        .try_collect::<()>()
+        .try_for_each(|_| async { Ok(()) })
         .await
 }
 
 impl Writer<'_> {
-    async fn write(self, mut requests: Vec<WriteRequest>) -> Result<(), StoreError> {
+    /// Writes a batch until all of it is written, and answers with the write units that it cost.
+    ///
+    /// Only what DynamoDB did not take is sent again, so a throttled publish costs the units of a
+    /// quiet one.
+    async fn write(self, mut requests: Vec<WriteRequest>) -> Result<f64, StoreError> {
+        let mut units = 0.0;
         for attempt in 0..self.attempts {
             if attempt > 0 {
                 let wait = full_jitter(attempt, Duration::from_millis(25), Duration::from_secs(10));
                 tokio::time::sleep(wait).await;
             }
-            let sent = requests.len();
-            let batch = self.client.batch_write_item().request_items(self.table, requests);
-            let answer = batch
-                .send()
-                .await
-                .map_err(|e| StoreError::call("write", self.table, format!("a batch of {sent} rows"), e))?;
+            let batch = self.client.batch_write_item().request_items(self.table, requests.clone());
+            let answer = match batch.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+                Ok(answer) => answer,
+                Err(error) if throttled(&error) => continue,
+                Err(error) => {
+                    let batch = format!("a batch of {} rows", requests.len());
+                    return Err(StoreError::call("write", self.table, batch, error));
+                }
+            };
+            units += answer.consumed_capacity().iter().filter_map(|c| c.capacity_units).sum::<f64>();
             requests =
                 answer.unprocessed_items.and_then(|mut tables| tables.remove(self.table)).unwrap_or_default();
             if requests.is_empty() {
-                return Ok(());
+                return Ok(units);
             }
         }
         let (table, attempts) = (self.table.to_owned(), self.attempts);
         Err(StoreError::Unprocessed { table, rows: requests.len(), attempts })
+    }
+}
+
+/// Whether DynamoDB took nothing of a batch for want of throughput: with room for part of it, it
+/// answers with the rest as unprocessed; without any, with one of these errors.
+fn throttled(error: &SdkError<BatchWriteItemError>) -> bool {
+    const CODES: [&str; 3] =
+        ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"];
+    let code = error.as_service_error().and_then(|e| e.meta().code());
+    code.is_some_and(|code| CODES.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scores that fall by a factor of e^`steepness` over the list.
+    fn scored(items: usize, steepness: f32) -> StoredList {
+        StoredList {
+            items: (0..items).map(|i| format!("{:08}", i * 7_919)).collect(),
+            scores: (0..items).map(|i| 0.04 * (-(i as f32) * steepness / items as f32).exp()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_hundred_scored_ids_of_eight_characters_cost_one_write_unit() {
+        // Flat, as a softmax over MovieLens, and one whose last item is ten million times less likely.
+        for steepness in [0.0, 6.2, 16.0] {
+            for user in ["1", "00000001", "0b9cb7f0-6d3c-4a5e-9e0f-6a1f6f0c2d11"] {
+                let row = ListRow::new(ListKey::User(user), &scored(100, steepness)).expect("a list");
+                assert!(row.size() <= WRITE_UNIT_BYTES, "{steepness} {user}: {} bytes", row.size());
+                assert_eq!(row.write_units(), 1);
+            }
+        }
+        // Even scores that fall as steeply as can be kept fit beside a short id.
+        let row = ListRow::new(ListKey::User("123"), &scored(100, 69.0)).expect("a list");
+        assert!(row.size() <= WRITE_UNIT_BYTES, "{} bytes", row.size());
+    }
+
+    #[test]
+    fn what_does_not_fit_costs_more() {
+        let row = ListRow::new(ListKey::Cold, &scored(500, 6.2)).expect("a list");
+        assert_eq!((row.size().div_ceil(1024), row.write_units()), (5, 5));
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_row_that_is_written() {
+        let scope = domain::Scope { region: "us-east-1".into(), account: "000000000000".into() };
+        let version = VersionId::of(&scope.arn(domain::ResourceKind::SolutionVersion, "films/0a1b2c3d"));
+        for key in [ListKey::User("somebody"), ListKey::Item("ö"), ListKey::Cold] {
+            let row = ListRow::new(key, &scored(7, 1.0)).expect("a list");
+            let texts: usize = version
+                .row_key(&key)
+                .iter()
+                .map(|(name, value)| name.len() + value.as_s().expect("a string").len())
+                .sum();
+            assert_eq!(row.size(), texts + LIST.len() + row.bytes.len(), "{key}");
+        }
     }
 }

@@ -1,20 +1,12 @@
 //! Recommendation lists.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
 use domain::{Arn, ResourceKind, Scope};
 use embedded::Embedded;
 use futures::stream;
-use serde_json::{Value, json};
-use store::{ListKey, ListRow, Lists, StoreError, StoredList, tables};
+use store::{ListKey, ListRow, Lists, Published, StoreError, StoredList, tables};
+
+use crate::throttle::{Fault, throttle};
 
 fn table() -> String {
     tables::RECOMMENDATIONS.name(tables::PREFIX_DEFAULT)
@@ -48,7 +40,7 @@ async fn each_key_has_its_own_list() {
     let named = |i: usize| list(&format!("list {i}"));
     let rows = keys.iter().enumerate().map(|(i, key)| ListRow::new(*key, &named(i)).expect("a valid list"));
     let written = lists.publish(&one, stream::iter(rows.collect::<Vec<_>>()), |_| {}).await;
-    assert_eq!(written.expect("a publish"), 4);
+    assert_eq!(written.expect("a publish").written, 4);
     for (i, key) in keys.iter().enumerate() {
         let found = lists.get(&one, key).await.expect("a read").expect("a list");
         assert_eq!(found.items, named(i).items, "{key}");
@@ -83,7 +75,7 @@ async fn publishing_again_replaces_and_counts_on() {
         (0..130).map(|u| ListRow::new(ListKey::User(&u.to_string()), &list("new")).expect("a list"));
     let changed: Vec<ListRow> = changed.collect();
     let written = lists.publish(&version, stream::iter(changed), |n| told.push(n)).await;
-    assert_eq!(written.expect("a publish"), 130);
+    assert_eq!(written.expect("a publish").written, 130);
     assert_eq!(told.last(), Some(&130));
     assert!(told.is_sorted() && told.len() == 6, "{told:?}");
     for user in ["0", "29", "129"] {
@@ -115,74 +107,80 @@ async fn rows_that_another_program_wrote_are_an_error_that_names_them() {
     assert!(error.to_string().contains("user '1'"), "{error}");
 }
 
-/// Takes the last requests of the first batches out and reports them as unprocessed, which no
-/// emulator does by itself.
-#[derive(Debug)]
-struct Throttle {
-    inner: SharedHttpClient,
-    batches_left: Arc<AtomicUsize>,
-}
-
-#[derive(Debug)]
-struct ThrottledConnector {
-    inner: SharedHttpConnector,
-    batches_left: Arc<AtomicUsize>,
-}
-
-impl HttpClient for Throttle {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(ThrottledConnector {
-            inner: self.inner.http_connector(settings, components),
-            batches_left: Arc::clone(&self.batches_left),
-        })
+/// A hundred recommendations with ids of eight characters and scores, each user's own.
+fn hundred(user: usize) -> StoredList {
+    let steepness = 0.02 + (user % 50) as f32 * 0.002;
+    StoredList {
+        items: (0..100).map(|i| format!("{:08}", (i + user) * 7_919 % 100_000_000)).collect(),
+        scores: (0..100).map(|i| 0.04 * (-(i as f32) * steepness).exp()).collect(),
     }
 }
 
-impl HttpConnector for ThrottledConnector {
-    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        let is_batch = request.headers().get("x-amz-target").is_some_and(|t| t.ends_with("BatchWriteItem"));
-        let take = |n: usize| n.checked_sub(1);
-        if !is_batch || self.batches_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
-            return self.inner.call(request);
-        }
-        let mut body: Value = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
-        let requests = body["RequestItems"][table()].as_array_mut().expect("a batch");
-        let held_back = requests.split_off(requests.len() / 3);
-        if requests.is_empty() {
-            let answer = json!({"UnprocessedItems": {table(): held_back}}).to_string();
-            let response = HttpResponse::new(200.try_into().expect("a status"), SdkBody::from(answer));
-            return HttpConnectorFuture::ready(Ok(response));
-        }
-        let length = body.to_string().len().to_string();
-        request.headers_mut().insert("content-length", length);
-        *request.body_mut() = SdkBody::from(body.to_string());
-        let sent = self.inner.call(request);
-        HttpConnectorFuture::new(async move {
-            sent.await?;
-            let answer = json!({"UnprocessedItems": {table(): held_back}}).to_string();
-            Ok(HttpResponse::new(200.try_into().expect("a status"), SdkBody::from(answer)))
-        })
+fn hundreds(users: usize) -> Vec<ListRow> {
+    let row = |u: usize| ListRow::new(ListKey::User(&format!("user-{u:07}")), &hundred(u));
+    (0..users).map(|u| row(u).expect("a valid list")).collect()
+}
+
+#[tokio::test]
+async fn a_hundred_recommendations_cost_one_write_unit() {
+    let (_embedded, lists) = lists().await;
+    let rows = hundreds(260);
+    assert_eq!(rows.iter().map(ListRow::write_units).sum::<u64>(), 260);
+    let version = version("films/00000001");
+    // Once into the empty table, and once over what is there.
+    for _ in 0..2 {
+        let published = lists.publish(&version, stream::iter(rows.clone()), |_| {}).await;
+        assert_eq!(published.expect("a publish"), Published { written: 260, write_units: 260.0 });
     }
 }
 
-async fn throttled(batches: usize) -> (Embedded, Lists) {
-    let embedded = Embedded::in_memory().await.expect("empty services");
-    let batches_left = Arc::new(AtomicUsize::new(batches));
-    let client =
-        embedded.dynamodb.client_through(|inner| SharedHttpClient::new(Throttle { inner, batches_left }));
-    (embedded, Lists::new(client, table()))
+#[tokio::test]
+async fn the_fewest_units_of_a_row_are_what_dynamodb_charges() {
+    let (_embedded, lists) = lists().await;
+    let long = StoredList { items: (0..500).map(|i| format!("{i:08}")).collect(), scores: vec![] };
+    for (key, list) in
+        [(ListKey::Cold, &long), (ListKey::User("1"), &hundred(1)), (ListKey::Item("i"), &long)]
+    {
+        let row = ListRow::new(key, list).expect("a valid list");
+        let published = lists.publish(&version("films/00000001"), stream::iter([row.clone()]), |_| {}).await;
+        assert_eq!(published.expect("a publish").write_units, row.write_units() as f64, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_publish_costs_no_more_than_a_quiet_one() {
+    const LISTS: usize = 1_000;
+    let (_embedded, lists) = throttled(Fault::PartTaken, 60).await;
+    let version = version("films/00000001");
+    let published = lists.publish(&version, stream::iter(hundreds(LISTS)), |_| {}).await.expect("a publish");
+    assert_eq!(published.written, LISTS as u64);
+    let ratio = published.write_units / LISTS as f64;
+    assert!((1.0..=1.05).contains(&ratio), "{ratio} write units for each list");
+    for user in (0..LISTS).step_by(97) {
+        let key = format!("user-{user:07}");
+        let found = lists.get(&version, &ListKey::User(&key)).await.expect("a read").expect("a list");
+        assert_eq!(found.items, hundred(user).items);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_for_want_of_throughput_is_sent_again() {
+    let (_embedded, lists) = throttled(Fault::NothingTaken, 20).await;
+    let version = version("films/00000001");
+    let published = lists.publish(&version, stream::iter(hundreds(260)), |_| {}).await;
+    assert_eq!(published.expect("a publish"), Published { written: 260, write_units: 260.0 });
+
+    let (_embedded, lists) = throttled(Fault::NothingTaken, usize::MAX).await;
+    let error = lists.with_attempts(2).publish(&version, stream::iter(rows(3)), |_| {}).await;
+    assert!(matches!(error, Err(StoreError::Unprocessed { rows: 3, attempts: 2, .. })), "{error:?}");
 }
 
 #[tokio::test]
 async fn what_dynamodb_leaves_unprocessed_is_sent_again() {
-    let (_embedded, lists) = throttled(40).await;
+    let (_embedded, lists) = throttled(Fault::PartTaken, 40).await;
     let version = version("films/00000001");
     let written = lists.publish(&version, stream::iter(rows(260)), |_| {}).await;
-    assert_eq!(written.expect("a publish"), 260);
+    assert_eq!(written.expect("a publish").written, 260);
     for user in 0..260 {
         let found = lists.get(&version, &ListKey::User(&user.to_string())).await.expect("a read");
         assert_eq!(found.expect("a list").items[0], format!("of-{user}"));
@@ -191,8 +189,14 @@ async fn what_dynamodb_leaves_unprocessed_is_sent_again() {
 
 #[tokio::test]
 async fn a_table_that_never_takes_the_rows_is_an_error() {
-    let (_embedded, lists) = throttled(usize::MAX).await;
+    let (_embedded, lists) = throttled(Fault::PartTaken, usize::MAX).await;
     let lists = lists.with_attempts(3);
     let error = lists.publish(&version("films/00000001"), stream::iter(rows(1)), |_| {}).await;
     assert!(matches!(error, Err(StoreError::Unprocessed { rows: 1, attempts: 3, .. })), "{error:?}");
+}
+
+async fn throttled(fault: Fault, batches: usize) -> (Embedded, Lists) {
+    let embedded = Embedded::in_memory().await.expect("empty services");
+    let client = embedded.dynamodb.client_through(|inner| throttle(inner, fault, table(), batches));
+    (embedded, Lists::new(client, table()))
 }

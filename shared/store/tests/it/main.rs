@@ -3,6 +3,7 @@
 mod lists;
 mod objects;
 mod resources;
+mod throttle;
 
 use std::future::Future;
 
