@@ -12,7 +12,7 @@ use embedded::Embedded;
 use embedded::s3::ObjectCreated;
 use ingest::Outcome;
 use steps::live::LiveModels;
-use steps::{Observer, Settings, Steps};
+use steps::{ModelCache, Observer, Settings, Steps};
 use store::tables::{PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
 use store::{ListKey, Lists, Objects, Resources, StoredList};
 use tokio::sync::{Mutex, mpsc};
@@ -85,7 +85,14 @@ impl App {
         let lists = Lists::new(embedded.dynamodb.client(), RECOMMENDATIONS.name(PREFIX_DEFAULT));
         let objects = Objects::new(embedded.s3.client(), BUCKET);
         objects.create_bucket_if_missing().await?;
-        let steps = Steps { resources: resources.clone(), lists: lists.clone(), objects, observer, settings };
+        let steps = Steps {
+            resources: resources.clone(),
+            lists: lists.clone(),
+            objects,
+            observer,
+            settings,
+            models: ModelCache::default(),
+        };
         let launcher = Launcher::new(steps.clone());
         let control = Control {
             resources: resources.clone(),

@@ -29,6 +29,7 @@ pub(crate) async fn delete(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
                 remove_version(steps, version.arn()).await?;
             }
         }
+        Resource::Campaign(_) => remove_objects(steps, &keys::deployments_prefix(arn)).await?,
         Resource::SolutionVersion(SolutionVersion { arn, .. }) => return remove_version(steps, &arn).await,
         _ => {}
     }
@@ -61,6 +62,9 @@ async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
 async fn remove_children(steps: &Steps, kind: ResourceKind, parent: &Arn) -> Result<(), Failure> {
     let children = steps.resources.list_all(kind, Some(parent)).await;
     for child in children.doing(|| format!("listing what belongs to {parent}"))? {
+        if kind == ResourceKind::BatchInferenceJob {
+            remove_objects(steps, &keys::batch_inference_prefix(child.arn())).await?;
+        }
         remove(steps, child.arn()).await?;
     }
     Ok(())

@@ -1,17 +1,22 @@
 //! Deployment: every list of a version is written, then one write moves the campaign's pointer.
 
+mod shards;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use domain::Status;
 use domain::limits::{NUM_RESULTS_MAX, PRECOMPUTED_RESULTS};
-use domain::recipes::{Algorithm, RecipeType};
+use domain::recipes::{Algorithm, Recipe, RecipeType};
 use domain::resource::{Campaign, SolutionVersion};
-use domain::{Arn, Status};
 use futures::StreamExt;
 use recipe::precompute;
-use store::{ListKey, ListRow};
+use store::{ListKey, ListRow, Published};
 use tokio::sync::mpsc;
 
 use crate::Steps;
 use crate::failure::{Doing, Failure};
-use crate::models::ServedModel;
+use crate::models::{ServedModel, recipe_of, trained};
 use crate::progress::Progress;
 
 /// Rows that wait between the scoring thread and the writer.
@@ -19,84 +24,145 @@ const ROWS_WAITING: usize = 1024;
 
 /// Publishes the lists of the version that a campaign asks for and moves the campaign to it.
 pub(crate) async fn deploy(steps: &Steps, campaign: &Campaign) -> Result<Campaign, Failure> {
-    let target = match &campaign.latest_update {
-        Some(update) if campaign.lifecycle.status == Status::Active => &update.solution_version,
-        _ => &campaign.solution_version,
-    };
-    let version = steps.existing::<SolutionVersion>(target).await?;
-    if version.lifecycle.status != Status::Active {
-        return Err(Failure::caller(format!(
-            "{target} is {}; a campaign serves an ACTIVE solution version.",
-            version.lifecycle.status.as_str()
-        )));
-    }
-    publish(steps, &campaign.arn, &version).await?;
-    let mut deployed = campaign.clone();
-    deployed.solution_version = target.clone();
-    if let (Some(update), Status::Active) = (&campaign.latest_update, campaign.lifecycle.status) {
-        deployed.min_provisioned_tps = update.min_provisioned_tps.or(deployed.min_provisioned_tps);
-        deployed.config = update.config.clone().or(deployed.config);
-    }
-    Ok(deployed)
+    let deployment = Deployment::of(steps, campaign.clone()).await?;
+    let model = Arc::new(steps.served_model(&deployment.version).await?);
+    deployment.publish(steps, model, deployment.whole()).await?;
+    Ok(deployment.deployed())
 }
 
-/// Writes the lists of a version. Repeating it writes the same rows again.
-async fn publish(steps: &Steps, campaign: &Arn, version: &SolutionVersion) -> Result<(), Failure> {
-    let recipe = domain::recipes::find(&version.recipe)
-        .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
-    let model = steps.served_model(version).await?;
-    let lists = match (recipe.algorithm, recipe.recipe_type) {
-        // One list for everybody.
-        (Algorithm::PopularityCount, _) => 0,
-        (_, RecipeType::UserPersonalization) => model.data.users.len(),
-        (_, RecipeType::RelatedItems) => model.loaded.items.len(),
-    };
-    let total = lists as u64 + 1;
-    let (send, mut receive) = mpsc::channel(ROWS_WAITING);
-    let scoring = tokio::task::spawn_blocking(move || score(&model, recipe.recipe_type, lists, &send));
-    let rows = futures::stream::poll_fn(move |context| receive.poll_recv(context)).boxed();
-    let observe = |done| {
-        steps.observer.progress(Progress {
-            arn: campaign.clone(),
-            stage: "precompute",
-            done,
-            total,
-            unit: "lists",
-            note: String::new(),
-        });
-    };
-    let published = steps.lists.publish(&version.arn, rows, observe).await;
-    let written = published.doing(|| format!("publishing the lists of {}", version.arn))?;
-    scoring.await.doing(|| "scoring".into())?.doing(|| format!("encoding the lists of {}", version.arn))?;
-    if written != total {
-        return Err(Failure::Internal {
-            doing: format!("publishing the lists of {}", version.arn),
-            cause: format!("{written} of {total} lists were written").into(),
-        });
-    }
-    Ok(())
+/// A campaign on its way to a version.
+struct Deployment {
+    campaign: Campaign,
+    version: SolutionVersion,
+    recipe: &'static Recipe,
+    /// Lists of users or items; the cold list comes on top.
+    lists: u32,
 }
 
-/// Computes every list and hands it to the writer; ends early when the writer is gone.
+/// Lists of a deployment that are published together.
+struct Part {
+    /// Numbers of users or items.
+    lists: Range<u32>,
+    /// Whether the cold list is one of them.
+    cold: bool,
+    /// Which part it is, for whoever watches.
+    note: String,
+}
+
+impl Part {
+    /// Lists in all.
+    fn total(&self) -> u64 {
+        u64::from(self.lists.end - self.lists.start) + u64::from(self.cold)
+    }
+}
+
+impl Deployment {
+    /// What a campaign asks for, which is its update once it serves.
+    async fn of(steps: &Steps, campaign: Campaign) -> Result<Self, Failure> {
+        let target = match &campaign.latest_update {
+            Some(update) if campaign.lifecycle.status == Status::Active => &update.solution_version,
+            _ => &campaign.solution_version,
+        };
+        let version = steps.existing::<SolutionVersion>(target).await?;
+        if version.lifecycle.status != Status::Active {
+            return Err(Failure::caller(format!(
+                "{target} is {}; a campaign serves an ACTIVE solution version.",
+                version.lifecycle.status.as_str()
+            )));
+        }
+        let recipe = recipe_of(&version)?;
+        let model = trained(&version)?;
+        let lists = match (recipe.algorithm, recipe.recipe_type) {
+            // One list for everybody.
+            (Algorithm::PopularityCount, _) => 0,
+            (_, RecipeType::UserPersonalization) => model.users,
+            (_, RecipeType::RelatedItems) => model.items,
+        };
+        let lists = u32::try_from(lists).doing(|| format!("counting the lists of {target}"))?;
+        Ok(Self { campaign, version, recipe, lists })
+    }
+
+    /// Every list.
+    fn whole(&self) -> Part {
+        Part { lists: 0..self.lists, cold: true, note: String::new() }
+    }
+
+    /// The campaign as it is once it serves the version.
+    fn deployed(self) -> Campaign {
+        let mut deployed = self.campaign;
+        deployed.solution_version = self.version.arn;
+        if let (Some(update), Status::Active) = (&deployed.latest_update, deployed.lifecycle.status) {
+            deployed.min_provisioned_tps = update.min_provisioned_tps.or(deployed.min_provisioned_tps);
+            deployed.config = update.config.clone().or(deployed.config);
+        }
+        deployed
+    }
+
+    /// Writes a part of the lists. Repeating it writes the same rows again.
+    async fn publish(
+        &self,
+        steps: &Steps,
+        model: Arc<ServedModel>,
+        part: Part,
+    ) -> Result<Published, Failure> {
+        let version = &self.version.arn;
+        let publishing = || format!("publishing the lists of {version}");
+        let fail = |cause: String| Failure::Internal { doing: publishing(), cause: cause.into() };
+        let known = match self.recipe.recipe_type {
+            RecipeType::UserPersonalization => model.data.users.len(),
+            RecipeType::RelatedItems => model.loaded.items.len(),
+        };
+        if self.lists != 0 && self.lists as usize != known {
+            return Err(fail(format!("it was trained for {} lists and its data has {known}", self.lists)));
+        }
+        let total = part.total();
+        let observe = |done| {
+            steps.observer.progress(Progress {
+                arn: self.campaign.arn.clone(),
+                stage: "precompute",
+                done,
+                total,
+                unit: "lists",
+                note: part.note.clone(),
+            });
+        };
+        let (send, mut receive) = mpsc::channel(ROWS_WAITING);
+        let (recipe_type, lists, cold) = (self.recipe.recipe_type, part.lists.clone(), part.cold);
+        let scoring = tokio::task::spawn_blocking(move || score(&model, recipe_type, lists, cold, &send));
+        let rows = futures::stream::poll_fn(move |context| receive.poll_recv(context)).boxed();
+        let published = steps.lists.publish(version, rows, observe).await.doing(publishing)?;
+        scoring.await.doing(|| "scoring".into())?.doing(|| format!("encoding the lists of {version}"))?;
+        let Published { written, write_units } = published;
+        if written != total {
+            return Err(fail(format!("{written} of {total} lists were written")));
+        }
+        tracing::info!(campaign = %self.campaign.arn, %version, lists = written, write_units, "published");
+        Ok(published)
+    }
+}
+
+/// Computes lists and hands them to the writer; ends early when the writer is gone.
 fn score(
     model: &ServedModel,
     recipe_type: RecipeType,
-    lists: usize,
+    lists: Range<u32>,
+    cold: bool,
     send: &mpsc::Sender<ListRow>,
 ) -> Result<(), store::lists::EncodeError> {
-    let cold = match recipe_type {
-        RecipeType::UserPersonalization => model.for_nobody(NUM_RESULTS_MAX),
-        RecipeType::RelatedItems => model.popular(NUM_RESULTS_MAX),
-    };
-    if send.blocking_send(ListRow::new(ListKey::Cold, &cold)?).is_err() {
-        return Ok(());
+    if cold {
+        let cold = match recipe_type {
+            RecipeType::UserPersonalization => model.for_nobody(NUM_RESULTS_MAX),
+            RecipeType::RelatedItems => model.popular(NUM_RESULTS_MAX),
+        };
+        if send.blocking_send(ListRow::new(ListKey::Cold, &cold)?).is_err() {
+            return Ok(());
+        }
     }
     let recommender = &model.loaded.model;
     match recipe_type {
         RecipeType::UserPersonalization => {
-            let users = 0..lists as u32;
             for (user, list) in
-                precompute::user_lists(recommender, &model.data, users, PRECOMPUTED_RESULTS, false)
+                precompute::user_lists(recommender, &model.data, lists, PRECOMPUTED_RESULTS, false)
             {
                 let key = ListKey::User(model.data.users.id(user));
                 if send.blocking_send(ListRow::new(key, &model.named(list))?).is_err() {
@@ -105,7 +171,7 @@ fn score(
             }
         }
         RecipeType::RelatedItems => {
-            for (item, list) in precompute::item_lists(recommender, 0..lists as u32, PRECOMPUTED_RESULTS) {
+            for (item, list) in precompute::item_lists(recommender, lists, PRECOMPUTED_RESULTS) {
                 let key = ListKey::Item(model.loaded.items.id(item));
                 if send.blocking_send(ListRow::new(key, &model.named(list))?).is_err() {
                     return Ok(());

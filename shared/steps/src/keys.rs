@@ -24,6 +24,21 @@ pub fn model_prefix(version: &Arn) -> String {
     format!("{INTERNAL}models/{}/", version.tail())
 }
 
+/// What the stages of a campaign's deployments leave for each other.
+pub fn deployments_prefix(campaign: &Arn) -> String {
+    format!("{INTERNAL}deployments/{}/", campaign.tail())
+}
+
+/// Receipts of the shards of one version's deployment to a campaign.
+pub fn deployment_prefix(campaign: &Arn, version: &Arn) -> String {
+    format!("{}{}/", deployments_prefix(campaign), version.tail())
+}
+
+/// What the stages of a batch inference job leave for each other.
+pub fn batch_inference_prefix(job: &Arn) -> String {
+    format!("{INTERNAL}batch-inference/{}/", job.tail())
+}
+
 /// Where an upload goes that shall import itself.
 pub fn upload_key(group: &str, dataset_type: domain::resource::DatasetType, file_name: &str) -> String {
     format!("{group}/{}/{file_name}", dataset_type.as_str().to_lowercase())

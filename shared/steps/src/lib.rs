@@ -3,7 +3,8 @@
 //! Each job is an async function that reads everything from the store, may be killed at any point
 //! and may be repeated: it writes under keys derived from its own resource and ends in one
 //! conditional write. Step Functions calls the same functions in the cloud that the local runner
-//! calls in process. Read [`run`] first; it is the frame around every job.
+//! calls in process. Read [`run`] first; it is the frame around every job. Publishing and batch
+//! inference can also be done shard by shard, by as many processes as there are; [`stages`] says how.
 
 pub mod run;
 
@@ -13,6 +14,7 @@ pub mod deploy;
 pub mod import;
 pub mod live;
 pub mod models;
+pub mod stages;
 pub mod train;
 
 pub mod failure;
@@ -22,6 +24,7 @@ pub mod progress;
 use std::sync::Arc;
 
 pub use failure::Failure;
+pub use models::ModelCache;
 pub use progress::{Observer, Progress};
 
 /// What the steps work with.
@@ -37,6 +40,9 @@ pub struct Steps {
     pub observer: Arc<dyn Observer>,
     /// Settings of the deployment.
     pub settings: Settings,
+    /// The model that shards were last made with. Jobs that are done as a whole load their own and
+    /// let go of it.
+    pub models: ModelCache,
 }
 
 /// Settings of a deployment that steps need.
@@ -46,10 +52,20 @@ pub struct Settings {
     pub threads: usize,
     /// Seed of training and of the evaluation split.
     pub seed: u64,
+    /// Users or items whose lists one shard publishes.
+    pub shard_lists: u32,
 }
+
+/// Lists in a shard unless a deployment chose otherwise: some 20 MB of rows, so that a shard is
+/// done in well under a minute and a repeated one costs little.
+pub const SHARD_LISTS: u32 = 20_000;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { threads: std::thread::available_parallelism().map_or(1, usize::from), seed: 1 }
+        Self {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            seed: 1,
+            shard_lists: SHARD_LISTS,
+        }
     }
 }

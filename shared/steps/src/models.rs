@@ -1,16 +1,21 @@
 //! Trained models and the data they were trained on, back from the store.
 
+mod cache;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use dataset::manifest::ManifestPart;
 use dataset::{EventFilter, Interactions, InteractionsReader, Manifest, ReadError};
-use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion};
+use domain::recipes::Recipe;
+use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
 use domain::{Arn, Resource};
 use recipe::artifact::{self, Artifact, Loaded};
 use recipe::{Query, RankedList, Recommender, precompute};
 use store::{S3Location, StoredList};
+
+pub use self::cache::ModelCache;
 
 use crate::failure::{Doing, Failure};
 use crate::{Steps, keys};
@@ -62,6 +67,18 @@ impl ServedModel {
         let items = list.items.iter().map(|&item| self.loaded.items.id(item).to_owned()).collect();
         StoredList { items, scores: list.scores }
     }
+}
+
+/// What the training of a version left behind.
+pub(crate) fn trained(version: &SolutionVersion) -> Result<&TrainedModel, Failure> {
+    let untrained = || Failure::caller(format!("{} has not been trained to the end.", version.arn));
+    version.model.as_ref().ok_or_else(untrained)
+}
+
+/// The recipe that a version was trained with.
+pub(crate) fn recipe_of(version: &SolutionVersion) -> Result<&'static Recipe, Failure> {
+    domain::recipes::find(&version.recipe)
+        .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))
 }
 
 const NO_HISTORY: dataset::History<'static> = dataset::History { items: &[], timestamps: &[] };
@@ -123,11 +140,7 @@ impl Steps {
 
     /// The model of a trained version with the histories behind it.
     pub async fn served_model(&self, version: &SolutionVersion) -> Result<ServedModel, Failure> {
-        let prefix =
-            version.model.as_ref().map(|model| model.artifact_prefix.clone()).ok_or_else(|| {
-                Failure::caller(format!("{} has not been trained to the end.", version.arn))
-            })?;
-        let loaded = self.load(&prefix).await?;
+        let loaded = self.load(&trained(version)?.artifact_prefix).await?;
         let data = self.interactions(version, &loaded.description.data.snapshot).await?;
         Ok(ServedModel { loaded, data })
     }

@@ -1,0 +1,69 @@
+//! Lines in, lines out. A line that cannot be answered carries its error.
+
+use domain::recipes::{Recipe, RecipeType};
+use serde_json::{Value, json};
+
+use crate::models::ServedModel;
+
+/// The lines of an output file.
+pub(super) struct Answers {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Lines in it.
+    pub lines: u64,
+}
+
+/// One output line for each input line that is not blank, in the same order.
+pub(super) fn answer(model: &ServedModel, recipe: &Recipe, input: &[u8], k: usize) -> Answers {
+    let mut output = Answers { bytes: Vec::with_capacity(input.len() * 8), lines: 0 };
+    for line in input.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        // Writing into a vector does not fail.
+        let _ = serde_json::to_writer(&mut output.bytes, &answer_line(model, recipe, line, k));
+        output.bytes.push(b'\n');
+        output.lines += 1;
+    }
+    output
+}
+
+fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> Value {
+    let input: Value = match serde_json::from_slice(line) {
+        Ok(input) => input,
+        Err(error) => {
+            return failed(
+                Value::String(String::from_utf8_lossy(line).into_owned()),
+                format!("the line is not JSON: {error}"),
+            );
+        }
+    };
+    if input.get("filterValues").is_some() {
+        return failed(input, "filterValues are given and filters are not available yet".into());
+    }
+    let member = match recipe.recipe_type {
+        RecipeType::UserPersonalization => "userId",
+        RecipeType::RelatedItems => "itemId",
+    };
+    let list = match (input.get(member), recipe.recipe_type) {
+        (Some(Value::String(user)), RecipeType::UserPersonalization) => model.for_user(user, k, false),
+        (Some(Value::String(item)), RecipeType::RelatedItems) => model.for_item(item, k),
+        (Some(_), _) => return failed(input, format!("{member} must be a string")),
+        (None, _) => return failed(input, format!("Required fields for the provided recipe are {member}")),
+    };
+    let mut output = json!({ "recommendedItems": list.items });
+    if recipe.scored && !list.scores.is_empty() {
+        output["scores"] = list.scores.iter().map(|&score| json!(seven_decimals(score))).collect();
+    }
+    json!({ "input": input, "output": output, "error": null })
+}
+
+fn failed(input: Value, error: String) -> Value {
+    json!({ "input": input, "output": { "recommendedItems": [] }, "error": format!("User error: {error}") })
+}
+
+/// Scores carry seven decimals, as GetRecommendations writes them.
+fn seven_decimals(score: f32) -> f64 {
+    (f64::from(score) * 1e7).round() / 1e7
+}

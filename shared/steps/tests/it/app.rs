@@ -1,0 +1,288 @@
+//! Resources as the control plane would have written them, and jobs run on them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use domain::hyperparameters::Hyperparameters;
+use domain::resource::{
+    BatchInferenceJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType, ImportMode, Job,
+    Schema, SolutionVersion, TrainingMode,
+};
+use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Status, recipes};
+use embedded::Embedded;
+use steps::progress::Silent;
+use steps::{Failure, ModelCache, Settings, Steps, failure};
+use store::tables::{PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
+use store::{ListKey, Lists, Objects, Resources, StoredList};
+
+pub const USERS: usize = 60;
+pub const ITEMS: usize = 40;
+/// Lists in a shard: three shards of users, two of items.
+pub const SHARD_LISTS: u32 = 25;
+
+const SCHEMA: &str = r#"{"type":"record","name":"Interactions","fields":[
+    {"name":"USER_ID","type":"string"},{"name":"ITEM_ID","type":"string"},{"name":"TIMESTAMP","type":"long"}]}"#;
+
+/// The steps over empty services with one imported dataset.
+pub struct App {
+    pub steps: Steps,
+    _embedded: Embedded,
+}
+
+pub fn user(n: usize) -> String {
+    format!("user-{n}")
+}
+
+pub fn item(n: usize) -> String {
+    format!("item-{n}")
+}
+
+fn arn(kind: ResourceKind, tail: &str) -> Arn {
+    Scope { region: "us-east-1".into(), account: "000000000000".into() }.arn(kind, tail)
+}
+
+/// Walks through the items, each user from a place and with a step of an own.
+fn csv() -> String {
+    let mut csv = "USER_ID,ITEM_ID,TIMESTAMP\n".to_owned();
+    for u in 0..USERS {
+        for n in 0..20 + u % 15 {
+            let i = (u * 7 + n * (1 + u % 3)) % ITEMS;
+            writeln!(csv, "{},{},{}", user(u), item(i), 1_600_000_000 + n * 60).unwrap();
+        }
+    }
+    csv
+}
+
+impl App {
+    pub async fn start() -> Self {
+        let embedded = Embedded::in_memory().await.unwrap();
+        let steps = Steps {
+            resources: Resources::new(embedded.dynamodb.client(), RESOURCES.name(PREFIX_DEFAULT)),
+            lists: Lists::new(embedded.dynamodb.client(), RECOMMENDATIONS.name(PREFIX_DEFAULT)),
+            objects: Objects::new(embedded.s3.client(), "osusume"),
+            observer: Arc::new(Silent),
+            settings: Settings { threads: 2, shard_lists: SHARD_LISTS, ..Settings::default() },
+            models: ModelCache::default(),
+        };
+        steps.objects.create_bucket_if_missing().await.unwrap();
+        let app = Self { steps, _embedded: embedded };
+        app.import().await;
+        app
+    }
+
+    /// Another process over the same services.
+    pub fn another_process(&self) -> Steps {
+        Steps { models: ModelCache::default(), ..self.steps.clone() }
+    }
+
+    pub async fn create(&self, resource: impl Into<Resource>) {
+        self.steps.resources.create(&resource.into()).await.unwrap();
+    }
+
+    pub async fn get<R: TryFrom<Resource>>(&self, arn: &Arn) -> Option<R> {
+        self.steps.resources.get_as::<R>(arn).await.unwrap().map(|revised| revised.value)
+    }
+
+    pub async fn change<R>(&self, arn: &Arn, mut change: impl FnMut(&mut R) + Send)
+    where
+        R: TryFrom<Resource> + Into<Resource> + Clone,
+    {
+        let change = |resource: &mut R| {
+            change(resource);
+            Ok::<_, std::convert::Infallible>(())
+        };
+        self.steps.resources.update(arn, change).await.unwrap().expect("it exists");
+    }
+
+    async fn import(&self) {
+        let now = EpochMillis::now();
+        let schema = arn(ResourceKind::Schema, "films");
+        self.create(Schema {
+            arn: schema.clone(),
+            name: "films".into(),
+            schema: SCHEMA.into(),
+            domain: None,
+            created: now,
+        })
+        .await;
+        let dataset = arn(ResourceKind::Dataset, "films/INTERACTIONS");
+        self.create(Dataset {
+            arn: dataset.clone(),
+            name: "films".into(),
+            dataset_group: arn(ResourceKind::DatasetGroup, "films"),
+            dataset_type: DatasetType::Interactions,
+            schema,
+            active: None,
+            lifecycle: Lifecycle::active(now),
+        })
+        .await;
+        self.put("films.csv", csv()).await;
+        let job = arn(ResourceKind::DatasetImportJob, "films");
+        self.create(DatasetImportJob {
+            arn: job.clone(),
+            job_name: "films".into(),
+            dataset,
+            data_location: "s3://osusume/films.csv".into(),
+            role_arn: None,
+            import_mode: ImportMode::Full,
+            bad_rows_allowed: 0,
+            outcome: None,
+            attempts: 0,
+            lifecycle: Lifecycle::pending(now),
+        })
+        .await;
+        self.steps.run(&Job::Import(job.clone())).await.unwrap();
+        at_rest(&self.get::<DatasetImportJob>(&job).await.unwrap().lifecycle);
+    }
+
+    /// A trained version of a solution with the recipe's name.
+    pub async fn trained(&self, recipe: &str) -> Arn {
+        let recipe = recipes::find_by_name(recipe).unwrap();
+        let version = arn(ResourceKind::SolutionVersion, &format!("{}/00000001", recipe.name));
+        let resolve = |declared| {
+            Hyperparameters::resolve(declared, &BTreeMap::new(), recipe.algorithm_arn().as_str()).unwrap()
+        };
+        let mut hyperparameters = resolve(recipe.hyperparameters);
+        hyperparameters.0.extend(resolve(recipe.feature_parameters).0);
+        self.create(SolutionVersion {
+            arn: version.clone(),
+            name: version.tail().into(),
+            solution: version.solution(),
+            dataset_group: arn(ResourceKind::DatasetGroup, "films"),
+            recipe: recipe.arn(),
+            event_type: None,
+            config: None,
+            hyperparameters,
+            training_mode: TrainingMode::Full,
+            training_hours: None,
+            model: None,
+            attempts: 0,
+            lifecycle: Lifecycle::pending(EpochMillis::now()),
+        })
+        .await;
+        self.steps.run(&Job::Train(version.clone())).await.unwrap();
+        at_rest(&self.get::<SolutionVersion>(&version).await.unwrap().lifecycle);
+        version
+    }
+
+    /// Another version with the same model.
+    pub async fn copy_of(&self, version: &Arn) -> Arn {
+        let mut copy = self.get::<SolutionVersion>(version).await.unwrap();
+        copy.arn = arn(ResourceKind::SolutionVersion, &format!("{}/00000002", version.solution().tail()));
+        self.create(copy.clone()).await;
+        copy.arn
+    }
+
+    /// A campaign that was just asked for.
+    pub async fn campaign(&self, name: &str, version: &Arn) -> Arn {
+        let campaign = Campaign {
+            arn: arn(ResourceKind::Campaign, name),
+            name: name.into(),
+            solution_version: version.clone(),
+            min_provisioned_tps: None,
+            config: None,
+            latest_update: None,
+            attempts: 0,
+            lifecycle: Lifecycle::pending(EpochMillis::now()),
+        };
+        let arn = campaign.arn.clone();
+        self.create(campaign).await;
+        arn
+    }
+
+    /// A campaign that was just asked for, with its job begun.
+    pub async fn begun(&self, name: &str, version: &Arn) -> Arn {
+        let campaign = self.campaign(name, version).await;
+        assert!(self.steps.begin_job(&Job::Deploy(campaign.clone())).await.unwrap());
+        campaign
+    }
+
+    /// A campaign that serves, deployed by the job as a whole.
+    pub async fn deployed(&self, name: &str, version: &Arn) -> Arn {
+        let campaign = self.campaign(name, version).await;
+        self.steps.run(&Job::Deploy(campaign.clone())).await.unwrap();
+        at_rest(&self.get::<Campaign>(&campaign).await.unwrap().lifecycle);
+        campaign
+    }
+
+    /// Asks for an update, and begins its job.
+    pub async fn begin_update(&self, campaign: &Arn, version: &Arn) {
+        self.change::<Campaign>(campaign, |campaign| {
+            campaign.latest_update = Some(CampaignUpdate {
+                solution_version: version.clone(),
+                min_provisioned_tps: Some(7),
+                config: None,
+                lifecycle: Lifecycle::pending(EpochMillis::now()),
+            });
+        })
+        .await;
+        assert!(self.steps.begin_job(&Job::Deploy(campaign.clone())).await.unwrap());
+    }
+
+    /// A batch inference job that was just asked for.
+    pub async fn batch(&self, name: &str, version: &Arn, input: &str) -> Arn {
+        let job = BatchInferenceJob {
+            arn: arn(ResourceKind::BatchInferenceJob, name),
+            job_name: name.into(),
+            solution_version: version.clone(),
+            num_results: Some(5),
+            input_path: format!("s3://osusume/{input}"),
+            output_path: format!("s3://osusume/answers/{name}/"),
+            role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
+            attempts: 0,
+            lifecycle: Lifecycle::pending(EpochMillis::now()),
+        };
+        let arn = job.arn.clone();
+        self.create(job).await;
+        arn
+    }
+
+    /// Every list of a version that there is.
+    pub async fn lists(&self, version: &Arn) -> BTreeMap<String, StoredList> {
+        let names: Vec<String> = (0..USERS).map(user).chain((0..ITEMS).map(item)).collect();
+        let keys = names.iter().flat_map(|name| [ListKey::User(name), ListKey::Item(name)]);
+        let mut lists = BTreeMap::new();
+        for key in keys.chain([ListKey::Cold]) {
+            if let Some(list) = self.steps.lists.get(version, &key).await.unwrap() {
+                lists.insert(key.to_string(), list);
+            }
+        }
+        lists
+    }
+
+    pub async fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+        self.steps.objects.put(&self.steps.objects.at(key), bytes.into()).await.unwrap();
+    }
+
+    pub async fn read(&self, key: &str) -> String {
+        let bytes = self.steps.objects.get(&self.steps.objects.at(key)).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    /// Keys of objects below a prefix.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let objects = self.steps.objects.list("osusume", prefix).await.unwrap();
+        objects.into_iter().map(|object| object.key).collect()
+    }
+}
+
+fn at_rest(life: &Lifecycle) {
+    assert_eq!((life.status, &life.failure_reason), (Status::Active, &None));
+}
+
+/// The reason of a failure of the caller's making.
+pub fn caller<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+    match result {
+        Err(Failure::Caller(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The whole text of a failure of the service's own.
+pub fn internal<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+    match result {
+        Err(error @ Failure::Internal { .. }) => failure::chain(&error),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,20 @@
+//! The steps over the embedded services, from a CSV to what is served.
+
+mod app;
+mod batch_inference;
+mod deploy;
+
+use std::future::Future;
+
+/// Callers run the stages in tasks of a runtime with several threads. Never called: that it compiles is
+/// the test.
+#[allow(dead_code)]
+fn every_stage_can_be_spawned(steps: &steps::Steps, arn: &domain::Arn) {
+    fn is_send<T>(_: impl Future<Output = T> + Send) {}
+    is_send(steps.plan_deploy(arn));
+    is_send(steps.publish_shard(arn, 0));
+    is_send(steps.swap(arn));
+    is_send(steps.plan_batch_inference(arn));
+    is_send(steps.answer_shard(arn, 0));
+    is_send(steps.finish_batch_inference(arn));
+}
