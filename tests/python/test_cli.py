@@ -135,8 +135,53 @@ def test_bad_rows_can_be_set_aside(tmp_path):
     assert "1202" in text and "yesterday" in text
 
 
+WORKLOAD = {"users": 1_000_000, "items": 50_000, "interactions": 100_000_000, "requests": 10_000_000}
+
+
+def cost(**changes):
+    flags = [word for name, value in {**WORKLOAD, **changes}.items() for word in (f"--{name.replace('_', '-')}", value)]
+    return ["cost", *flags]
+
+
+def test_a_bill_adds_up():
+    document = json.loads(run(*cost(), "--json").stdout)
+    for name in ("deployment", "idle", "hosted", "hostedWithTrainingInProportion"):
+        bill = document[name]
+        assert bill["total"] == pytest.approx(sum(item["usd"] for item in bill["items"])), name
+        assert bill["total"] == pytest.approx(bill["compute"] + bill["use"] + bill["standing"]), name
+        for item in bill["items"]:
+            price = item["price"]
+            assert item["usd"] == pytest.approx(item["quantity"] * price["usd"] / price["per"]), item
+            assert price["source"].startswith("https://") and price["asOf"], item
+    assert document["idle"]["compute"] == 0 and document["idle"]["use"] == 0
+    assert document["partOfHosted"] == pytest.approx(document["deployment"]["total"] / document["hosted"]["total"])
+    assert all(assumption["why"] for assumption in document["assumptions"])
+
+
+def test_a_million_users_cost_less_than_a_tenth_once_lists_are_overwritten():
+    assert json.loads(run(*cost(superseded="overwrite"), "--json").stdout)["belowOneTenth"] is True
+    text = run(*cost(superseded="overwrite")).stdout
+    for words in ("idle", "below one tenth", "not built", "Assumptions", "0.625 / 1,000,000 write units", "18.7500"):
+        assert words in text, text
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"users": 0}, ["--users", "1 to 1000000000"]),
+        ({"items": -5}, ["--items", "1 to 100000000"]),
+        ({"interactions": "many"}, ["--interactions", "many"]),
+        ({"requests": 10**30}, ["--requests", "0 to 100000000000"]),
+        ({"trainings_per_month": 745}, ["--trainings-per-month", "0 to 744"]),
+    ],
+)
+def test_numbers_that_make_no_bill_are_told(changes, words):
+    done = run(*cost(**changes), code=2)
+    assert all(word in done.stderr for word in words), done.stderr
+
+
 def test_help_shows_an_example_for_every_command():
-    for command in ("serve", "demo", "import", "train", "recommend", "evaluate", "infer-schema"):
+    for command in ("serve", "demo", "import", "train", "recommend", "evaluate", "infer-schema", "cost"):
         text = run(command, "--help").stdout
         assert "Example" in text and f"osusume {command}" in text
 

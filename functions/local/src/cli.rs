@@ -1,9 +1,11 @@
 //! The command line: what can be asked, and how it explains itself.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cost::Workload;
 
 /// A recommender service that speaks the Amazon Personalize API, whole on one machine.
 #[derive(Debug, Parser)]
@@ -79,6 +81,14 @@ Example:
 Example:
   osusume infer-schema ratings.csv")]
     InferSchema(InferSchema),
+    /// What a deployment in your AWS account costs in a month, on paper, beside the hosted service.
+    #[command(after_help = "\
+Examples:
+  osusume cost --users 1000000 --items 50000 --interactions 100000000 --requests 10000000
+  osusume cost --users 1000 --items 500 --interactions 100000 --requests 0 --trainings-per-month 0
+
+No price is asked for over the network; each is printed with its page and as of when it is known.")]
+    Cost(Cost),
 }
 
 /// `osusume serve`.
@@ -217,4 +227,48 @@ pub struct InferSchema {
     /// Print one JSON document instead of the schema and warnings.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `osusume cost`.
+#[derive(Args, Debug)]
+#[command(allow_negative_numbers = true)]
+pub struct Cost {
+    /// Users with a history; each gets a list.
+    #[arg(long, value_name = "N", value_parser = whole(Workload::USERS))]
+    pub users: u64,
+    /// Items of the catalogue.
+    #[arg(long, value_name = "N", value_parser = whole(Workload::ITEMS))]
+    pub items: u64,
+    /// Interactions that a training reads.
+    #[arg(long, value_name = "N", value_parser = whole(Workload::INTERACTIONS))]
+    pub interactions: u64,
+    /// Recommendations asked for in a month; 0 for an idle deployment.
+    #[arg(long, value_name = "N", value_parser = whole(Workload::REQUESTS))]
+    pub requests: u64,
+    /// Trainings in a month, each followed by new lists for everybody; 0 for an idle deployment.
+    #[arg(long, value_name = "N", default_value = "30", value_parser = whole(Workload::TRAININGS))]
+    pub trainings_per_month: u64,
+    /// What becomes of the lists that a training replaces.
+    #[arg(long, value_enum, default_value_t = Superseded::Delete)]
+    pub superseded: Superseded,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What becomes of lists that were replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Superseded {
+    /// Deleted row by row, billed like writing them.
+    Delete,
+    /// Written over by later lists; planned, not built.
+    Overwrite,
+}
+
+/// A whole number of a range; anything else is answered with the range.
+fn whole(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("give a whole number from {} to {}", range.start(), range.end()))
+    }
 }

@@ -23,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 use app::App;
 use cli::{Cli, Command, Common};
 use client::Refused;
-use commands::{demo, evaluate, import, infer_schema, recommend, serve, train};
+use commands::{cost, demo, evaluate, import, infer_schema, recommend, serve, train};
 use console::Console;
 
 /// The work failed.
@@ -76,6 +76,10 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let console = Arc::new(Console::default());
     match &cli.command {
+        Command::Cost(options) => {
+            cost::run(options);
+            Ok(())
+        }
         Command::InferSchema(options) => infer_schema::run(options),
         Command::Demo(options) => {
             let home = demo::Home::open(options)?;

@@ -1,5 +1,6 @@
 //! One file per command. Each calls the same API operations that a remote client would.
 
+pub mod cost;
 pub mod demo;
 pub mod evaluate;
 pub mod import;
