@@ -16,7 +16,7 @@ use domain::Arn;
 use domain::resource::Job;
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, number};
-use steps::{Failure, Settings, Steps};
+use steps::{Failure, ModelCache, Settings, Steps};
 
 mod progress;
 
@@ -72,7 +72,14 @@ async fn connect(options: &Options) -> anyhow::Result<Steps> {
     let settings = Settings {
         threads: options.threads.map_or(default.threads, usize::from),
         seed: number("SEED", default.seed)?,
+        ..default
     };
-    let observer = Arc::new(progress::Lines::default());
-    Ok(Steps::new(aws.resources(&stack), aws.lists(&stack), aws.objects(&stack), observer, settings))
+    Ok(Steps {
+        resources: aws.resources(&stack),
+        lists: aws.lists(&stack),
+        objects: aws.objects(&stack),
+        observer: Arc::new(progress::Lines::default()),
+        settings,
+        models: ModelCache::default(),
+    })
 }

@@ -11,7 +11,7 @@ use lambda_kit::config::{Stack, number};
 use lambda_kit::run;
 use steps::live::LiveModels;
 use steps::progress::Silent;
-use steps::{Settings, Steps};
+use steps::{ModelCache, Settings, Steps};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -19,13 +19,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let stack = Stack::from_env()?;
     let aws = Aws::from_env(Patience::WORKING)?;
     let default = Settings::default();
-    let steps = Steps::new(
-        aws.resources(&stack),
-        aws.lists(&stack),
-        aws.objects(&stack),
-        Arc::new(Silent),
-        Settings { seed: number("SEED", default.seed)?, ..default },
-    );
+    let steps = Steps {
+        resources: aws.resources(&stack),
+        lists: aws.lists(&stack),
+        objects: aws.objects(&stack),
+        observer: Arc::new(Silent),
+        settings: Settings { seed: number("SEED", default.seed)?, ..default },
+        models: ModelCache::default(),
+    };
     let workflow = stage::Workflow {
         live: LiveModels::new(steps.clone()),
         steps,

@@ -3,6 +3,8 @@
 use domain::Arn;
 use domain::resource::Campaign;
 
+use store::Published;
+
 use super::{Deployment, Part};
 use crate::failure::Failure;
 use crate::stages::{Receipt, Receipts};
@@ -51,15 +53,18 @@ impl Steps {
     ///
     /// A process that publishes several shards of a version loads its model once. Loading reads all
     /// interactions of the version, because they are the users' histories.
-    pub async fn publish_shard(&self, campaign: &Arn, shard: u32) -> Result<(), Failure> {
-        let Some(found) = self.under_way::<Campaign>(campaign).await? else { return Ok(()) };
+    pub async fn publish_shard(&self, campaign: &Arn, shard: u32) -> Result<Published, Failure> {
+        let Some(found) = self.under_way::<Campaign>(campaign).await? else {
+            return Ok(Published::default());
+        };
         let deployment = Deployment::of(self, found).await?;
         let part = deployment.shard(shard, self.settings.shard_lists)?;
         let version = &deployment.version;
         let model = self.models.get(&version.arn, self.served_model(version)).await?;
         let published = deployment.publish(self, model, part).await?;
         let receipt = Receipt { shard, done: published.written, write_units: published.write_units };
-        deployment.receipts(self).leave(&receipt).await
+        deployment.receipts(self).leave(&receipt).await?;
+        Ok(published)
     }
 
     /// Moves the campaign to its new version if every shard was published, in one write. Until then
