@@ -4,10 +4,12 @@ mod body;
 mod error;
 mod location;
 
+use std::ops::Range;
 use std::path::Path;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
@@ -91,13 +93,33 @@ impl Objects {
             .send()
             .await
             .map_err(|e| ObjectError::from_sdk("read", at, e))?;
-        let info = ObjectInfo {
-            key: at.key.clone(),
-            size: size(got.content_length),
-            etag: etag(got.e_tag),
-            last_modified: millis(got.last_modified),
-        };
-        Ok(ObjectBody::new(at.clone(), info, got.body))
+        Ok(body(at, got))
+    }
+
+    /// Some bytes of the object as a stream of chunks, provided that it still has that ETag: then
+    /// bytes that were read at different times are of one object. [`ObjectError::Replaced`] otherwise.
+    ///
+    /// The range lies within the object and is not empty, which HTTP has no words for.
+    pub async fn open_range(
+        &self,
+        at: &S3Location,
+        etag: &str,
+        range: Range<u64>,
+    ) -> Result<ObjectBody, ObjectError> {
+        let got = self
+            .client
+            .get_object()
+            .bucket(&at.bucket)
+            .key(&at.key)
+            .if_match(format!("\"{etag}\""))
+            .range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        match got.send().await {
+            Ok(got) => Ok(body(at, got)),
+            Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 412) => {
+                Err(ObjectError::Replaced { location: at.clone() })
+            }
+            Err(e) => Err(ObjectError::from_sdk("read", at, e)),
+        }
     }
 
     /// What S3 says about the object; nothing when the bucket has no such key.
@@ -227,6 +249,18 @@ impl Objects {
         }
         Ok(found.len() as u64)
     }
+}
+
+fn body(at: &S3Location, got: GetObjectOutput) -> ObjectBody {
+    // Of a part of an object, `content_length` is the length of the part.
+    let whole = got.content_range.as_deref().and_then(|range| range.rsplit('/').next()?.parse().ok());
+    let info = ObjectInfo {
+        key: at.key.clone(),
+        size: whole.unwrap_or_else(|| size(got.content_length)),
+        etag: etag(got.e_tag),
+        last_modified: millis(got.last_modified),
+    };
+    ObjectBody::new(at.clone(), info, got.body)
 }
 
 fn size(length: Option<i64>) -> u64 {

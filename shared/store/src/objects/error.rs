@@ -33,6 +33,12 @@ pub enum ObjectError {
         #[source]
         cause: Cause,
     },
+    /// The object is not the one that reading began with.
+    #[error("{location} was replaced while it was being read")]
+    Replaced {
+        /// The object.
+        location: S3Location,
+    },
     /// Deleting under the empty prefix would empty the bucket.
     #[error("refused to delete everything in the bucket '{bucket}': name a prefix")]
     EmptyPrefix {

@@ -26,6 +26,7 @@ fn every_call_can_be_spawned(
     is_send(lists.delete_version(arn));
     is_send(objects.get(at));
     is_send(objects.open(at));
+    is_send(objects.open_range(at, "etag", 0..1));
     is_send(objects.list("bucket", "prefix"));
     is_send(objects.put_if_absent(at, "content"));
     is_send(objects.delete_prefix(at));

@@ -40,6 +40,29 @@ async fn objects_of_any_size_come_back() {
 }
 
 #[tokio::test]
+async fn a_range_is_read_of_the_object_that_was_meant() {
+    let (_embedded, objects) = objects().await;
+    let at = objects.at("ranges.bin");
+    let content = noise(1_000_000);
+    let etag = objects.put(&at, content.clone()).await.expect("a put");
+    for range in [0..1, 0..1_000_000, 5..9, 300_000..900_001, 999_999..1_000_000] {
+        let mut body = objects.open_range(&at, &etag, range.clone()).await.expect("a range");
+        assert_eq!((body.info().size, body.info().etag.as_str()), (1_000_000, etag.as_str()));
+        let mut read = Vec::new();
+        while let Some(chunk) = body.next().await.expect("a chunk") {
+            read.extend_from_slice(&chunk);
+        }
+        assert!(read == content[range.start as usize..range.end as usize], "{range:?}");
+    }
+    objects.put(&at, "something else").await.expect("a put");
+    let replaced = objects.open_range(&at, &etag, 0..1).await.expect_err("another object");
+    assert_eq!(replaced.to_string(), "s3://films/ranges.bin was replaced while it was being read");
+    objects.delete(&at).await.expect("a deletion");
+    let gone = objects.open_range(&at, &etag, 0..1).await.expect_err("no object");
+    assert!(gone.is_not_found(), "{gone:?}");
+}
+
+#[tokio::test]
 async fn blocking_code_reads_an_object_as_it_comes() {
     let (_embedded, objects) = objects().await;
     let at = objects.at("lines.csv");
