@@ -22,8 +22,9 @@ mod names;
 mod parquet_io;
 
 pub use csv::{
-    EncodedPart, ImportFailure, ImportOptions, ImportProgress, ImportSummary, MemorySink, NamedInput,
-    PartSink, RowProblem, import_csv,
+    Assembled, Assembly, AssemblyError, EncodedPart, FileRange, ImportFailure, ImportOptions, ImportProgress,
+    ImportSummary, MemorySink, NamedInput, PartSink, RangeFile, RangeOutcome, RowProblem, import_csv,
+    import_range,
 };
 pub use infer::{InferError, Inferred, infer_schema};
 pub use interactions::{History, IdTable, Interactions};

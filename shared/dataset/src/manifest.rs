@@ -100,13 +100,13 @@ impl Manifest {
 
     /// Adds a part that lies under `key`.
     pub fn push(&mut self, key: impl Into<String>, part: &EncodedPart) {
+        self.push_part(ManifestPart::new(key, part));
+    }
+
+    /// Adds a part that was described before.
+    pub fn push_part(&mut self, part: ManifestPart) {
         self.rows += part.rows;
-        self.parts.push(ManifestPart {
-            key: key.into(),
-            rows: part.rows,
-            bytes: part.data.len() as u64,
-            crc32: format!("{:08x}", part.crc32),
-        });
+        self.parts.push(part);
     }
 
     /// Notes a file that rows came from.
@@ -138,6 +138,16 @@ impl Manifest {
 }
 
 impl ManifestPart {
+    /// Describes a part that lies under `key`.
+    pub fn new(key: impl Into<String>, part: &EncodedPart) -> Self {
+        Self {
+            key: key.into(),
+            rows: part.rows,
+            bytes: part.data.len() as u64,
+            crc32: format!("{:08x}", part.crc32),
+        }
+    }
+
     /// Checks that `data` is what was written.
     pub fn verify(&self, data: &[u8]) -> Result<(), ManifestError> {
         let crc32 = format!("{:08x}", crc32fast::hash(data));

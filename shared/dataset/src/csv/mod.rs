@@ -3,25 +3,33 @@
 //! [`import_csv`] reads files one after another, cuts each into parts of whole rows, parses and
 //! checks the parts on several threads, and hands each on as one Parquet file, in the order of the
 //! rows. A part holds the rows whose first byte lies in `[k * P, (k + 1) * P)` of the decompressed
-//! file, so that an import split over machines by byte ranges makes the same parts. Memory is
-//! bounded by a few parts, however large the files are.
+//! file, so that an import split over machines by byte ranges makes the same parts: [`import_range`]
+//! imports a range, and [`Assembly`] puts the outcomes together. Memory is bounded by a few parts,
+//! however large the files are.
 //!
 //! What is accepted: UTF-8 with or without byte order mark, LF or CRLF, gzip (also of several
 //! members), columns in any order and in common spellings, blank lines. Everything else is refused
 //! with the file, line, column, value and cure; see [`ImportFailure`] and [`RowProblem`].
 
+mod assembly;
 mod blocks;
 mod header;
 mod import;
 mod part;
+mod pipeline;
 mod problem;
 mod quarantine;
+mod ranges;
 mod record;
 mod source;
+mod tally;
 mod value;
 
+pub use assembly::{Assembled, Assembly, AssemblyError};
 pub use import::import_csv;
 pub use problem::{ImportFailure, RowProblem};
+pub use ranges::{FileRange, RangeFile, RangeOutcome, import_range};
+pub use source::is_gzip;
 
 use std::io::{self, Read};
 
@@ -67,6 +75,13 @@ impl Default for ImportOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get());
         Self { bad_rows_allowed: 0, threads, part_bytes: PART_BYTES_DEFAULT }
+    }
+}
+
+impl ImportOptions {
+    /// The part size within its limits.
+    pub(crate) fn part_bytes(&self) -> usize {
+        self.part_bytes.clamp(1, PART_BYTES_MAX)
     }
 }
 

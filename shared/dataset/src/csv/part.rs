@@ -10,7 +10,7 @@ use crate::schema::{Field, FieldType, Schema, rules};
 
 use super::blocks::RawPart;
 use super::problem::{RowProblem, shown};
-use super::quarantine;
+use super::quarantine::SetAside;
 use super::record::{QuoteFault, Span, split, unescape};
 use super::value::{self, Fault};
 
@@ -22,8 +22,8 @@ pub(crate) struct ParsedPart {
     pub bad: u64,
     /// The first of them.
     pub first_bad: Option<Box<RowProblem>>,
-    /// The rows set aside, for the quarantine file, without its header.
-    pub quarantine: Vec<u8>,
+    /// The rows set aside.
+    pub quarantine: SetAside,
     /// A row that cannot be set aside, because it is not certain where it ends.
     pub fatal: Option<Box<RowProblem>>,
 }
@@ -115,7 +115,7 @@ pub(crate) fn parse(part: &RawPart, schema: &Schema, bad_rows_allowed: u64) -> P
         rows: 0,
         bad: 0,
         first_bad: None,
-        quarantine: Vec::new(),
+        quarantine: SetAside::default(),
         fatal: None,
     };
     let mut spans = Vec::with_capacity(part.layout.names.len());
@@ -138,13 +138,12 @@ pub(crate) fn parse(part: &RawPart, schema: &Schema, bad_rows_allowed: u64) -> P
         lines_to = row.start;
         let raw = &text[row];
         let lines = memchr_iter(b'\n', raw.strip_suffix(b"\n").unwrap_or(raw)).count() as u64 + 1;
-        let uncertain = lines > 1 && matches!(fault, RowFault::Shape(_));
         let problem = parser.problem(fault, &spans, line, lines);
-        if uncertain {
+        if problem.last_line.is_some() {
             parsed.fatal = Some(Box::new(problem));
             break;
         }
-        quarantine::append(&mut parsed.quarantine, &problem, raw);
+        parsed.quarantine.push(&problem, raw);
         parsed.first_bad.get_or_insert_with(|| Box::new(problem));
         parsed.bad += 1;
         if parsed.bad > bad_rows_allowed {
@@ -279,6 +278,9 @@ impl Parser<'_> {
             }
             Some(shown(&value))
         };
+        // Where the shape is wrong and quotes ran over line ends, the quotes may be what is wrong, and
+        // then the row ends elsewhere.
+        let uncertain = lines > 1 && matches!(fault, RowFault::Shape(_));
         let (column, value, mut fault) = match fault {
             RowFault::Value { field, fault } => {
                 let column = layout.source[field];
@@ -293,11 +295,18 @@ impl Parser<'_> {
             }
             RowFault::Shape(fault) => (None, None, fault),
         };
-        if column.is_none() && lines > 1 {
-            fault.what += &format!(", and quotes make it run to line {}", line + lines - 1);
+        if uncertain {
             fault.mend += " It cannot be set aside, because it is not certain where the row ends.";
         }
-        RowProblem { file: layout.file.clone(), line, column, value, what: fault.what, mend: fault.mend }
+        RowProblem {
+            file: layout.file.clone(),
+            line,
+            last_line: uncertain.then_some(line + lines - 1),
+            column,
+            value,
+            what: fault.what,
+            mend: fault.mend,
+        }
     }
 }
 

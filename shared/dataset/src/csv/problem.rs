@@ -2,16 +2,20 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Longest excerpt of a value in a message, in characters.
 const SHOWN_CHARS_MAX: usize = 60;
 
 /// A row that cannot be imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowProblem {
     /// The file's name as the caller gave it.
     pub file: String,
     /// Physical line on which the row begins; the header is line 1.
     pub line: u64,
+    /// Physical line on which it ends, where the quotes that make it run on are in doubt.
+    pub last_line: Option<u64>,
     /// Column of the header, where one column is at fault.
     pub column: Option<String>,
     /// The offending value, cut and escaped, where one value is at fault.
@@ -32,7 +36,18 @@ impl RowProblem {
         if let Some(value) = &self.value {
             text += &format!("value \"{value}\" ");
         }
-        format!("{text}{}. {}", self.what, self.mend)
+        text += &self.what;
+        if let Some(line) = self.last_line {
+            text += &format!(", and quotes make it run to line {line}");
+        }
+        format!("{text}. {}", self.mend)
+    }
+
+    /// Moves the problem down by as many lines: whoever read only a range of the file counted from
+    /// the range's beginning.
+    pub(crate) fn move_down(&mut self, lines: u64) {
+        self.line += lines;
+        self.last_line = self.last_line.map(|line| line + lines);
     }
 }
 
@@ -44,7 +59,9 @@ impl fmt::Display for RowProblem {
 }
 
 /// Why an import ended without a result.
-#[derive(Debug, thiserror::Error)]
+///
+/// What is the data's fault can be serialized, so that it can be told by another process.
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum ImportFailure {
     /// The header lacks columns of the schema.
     #[error(
@@ -109,6 +126,7 @@ pub enum ImportFailure {
     NoFiles,
     /// Reading failed; trying again may help.
     #[error("{file} could not be read: {source}")]
+    #[serde(skip)]
     Read {
         /// The file's name.
         file: String,
@@ -117,6 +135,7 @@ pub enum ImportFailure {
     },
     /// The sink failed; trying again may help.
     #[error("the imported data could not be written: {source}")]
+    #[serde(skip)]
     Write {
         /// What the sink said.
         source: std::io::Error,
@@ -127,6 +146,16 @@ impl ImportFailure {
     /// Whether the data is at fault: trying again without changing it fails again.
     pub fn is_data(&self) -> bool {
         !matches!(self, Self::Read { .. } | Self::Write { .. })
+    }
+
+    /// See [`RowProblem::move_down`].
+    pub(crate) fn move_down(&mut self, lines: u64) {
+        match self {
+            Self::File { line: Some(line), .. } => *line += lines,
+            Self::Row(problem) => problem.move_down(lines),
+            Self::TooManyBadRows { first, .. } | Self::NothingLeft { first, .. } => first.move_down(lines),
+            _ => {}
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn open(
     if let Some((what, mend)) = not_csv(&head) {
         return Err(file_failure(name, None, what, mend));
     }
-    let compressed = head.starts_with(&[0x1F, 0x8B]);
+    let compressed = is_gzip(&head);
     if !compressed && !head.is_empty() && name.to_ascii_lowercase().ends_with(".gz") {
         let mend = "Compress it with gzip, or remove .gz from its name.";
         return Err(file_failure(name, None, "is named .gz but does not begin as a gzip file", mend));
@@ -70,6 +70,11 @@ pub(crate) fn open(
         Box::new(whole)
     };
     Ok(Decompressed { name: name.to_owned(), reader, compressed, failed })
+}
+
+/// Whether a file that begins like this is compressed, and so can only be read from its beginning.
+pub fn is_gzip(head: &[u8]) -> bool {
+    head.starts_with(&[0x1F, 0x8B])
 }
 
 pub(crate) fn file_failure(name: &str, line: Option<u64>, what: &str, mend: &str) -> ImportFailure {
@@ -99,6 +104,11 @@ fn not_csv(head: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 impl Decompressed {
+    /// Text from within a file that [`open`] found to be plain.
+    pub fn plain(name: &str, reader: Box<dyn Read + Send>) -> Self {
+        Self { name: name.to_owned(), reader, compressed: false, failed: Arc::default() }
+    }
+
     /// Appends at most `count` bytes to `buffer`; fewer only at the end of the file.
     pub fn fill(&mut self, buffer: &mut Vec<u8>, count: usize) -> Result<usize, ImportFailure> {
         let before = buffer.len();

@@ -6,6 +6,7 @@ mod helpers;
 mod accepted;
 mod infer;
 mod parts;
+mod ranges;
 mod reading;
 mod refused;
 mod schema;

@@ -272,3 +272,15 @@ fn nothing_but_bad_rows_is_a_failure_even_when_allowed() {
     let (outcome, _) = import_files(&[("data.csv", csv.as_bytes())], INTERACTIONS, &options(100));
     assert_says(&outcome.unwrap_err().to_string(), &["None of the 2 rows", "line 2"]);
 }
+
+#[test]
+fn a_row_that_is_set_aside_is_not_said_to_be_impossible_to_set_aside() {
+    let csv = [HEADER.as_bytes(), b"u,i,1,\"\xff\n\"\nu,i,1\n"].concat();
+    let (outcome, sink) = import_files(&[("data.csv", &csv)], INTERACTIONS, &options(1));
+    assert_eq!(outcome.unwrap().quarantined, 1);
+    let quarantine = String::from_utf8(sink.quarantine).unwrap();
+    assert!(
+        quarantine.contains("is not valid UTF-8. Save") && !quarantine.contains("cannot be"),
+        "{quarantine}"
+    );
+}
