@@ -9,9 +9,15 @@ use domain::Arn;
 /// Prefix of everything that the service keeps for itself.
 pub const INTERNAL: &str = "_osusume/";
 
-/// Parts, manifest and quarantine of one import. `dataset` is `<group>/<TYPE>`.
+/// Parts, manifest and quarantine of one import, and its ranges while it is spread over machines.
+/// `dataset` is `<group>/<TYPE>`.
 pub fn import_prefix(dataset: &Arn, job: &Arn) -> String {
     format!("{INTERNAL}datasets/{}/{}/", dataset.tail(), job.tail())
+}
+
+/// Plan and outcomes of the ranges of one import, which are of no use once it is committed.
+pub fn ranges_prefix(import_prefix: &str) -> String {
+    format!("{import_prefix}ranges/")
 }
 
 /// Everything of one dataset.

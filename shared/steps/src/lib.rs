@@ -54,6 +54,10 @@ pub struct Settings {
     pub seed: u64,
     /// Users or items whose lists one shard publishes.
     pub shard_lists: u32,
+    /// Bytes of text in one part of a dataset: another size makes other parts of the same files.
+    pub part_bytes: usize,
+    /// Parts in one range of an import that is spread over machines.
+    pub parts_per_range: u32,
 }
 
 /// Lists in a shard unless a deployment chose otherwise: some 20 MB of rows, so that a shard is
@@ -66,6 +70,9 @@ impl Default for Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 1,
             shard_lists: SHARD_LISTS,
+            part_bytes: dataset::csv::PART_BYTES_DEFAULT,
+            // 64 MiB: some seconds of work, and few enough outcomes for terabytes.
+            parts_per_range: 4,
         }
     }
 }

@@ -213,7 +213,7 @@ impl Steps {
     }
 
     /// Ends without a product: stopped, or failed with a reason.
-    async fn end<R: Work>(&self, arn: &Arn, how: Result<Status, String>) -> Result<(), Failure> {
+    pub(crate) async fn end<R: Work>(&self, arn: &Arn, how: Result<Status, String>) -> Result<(), Failure> {
         self.change::<R>(arn, |resource| {
             let now = EpochMillis::now();
             *resource.attempts() = 0;

@@ -3,13 +3,15 @@
 mod app;
 mod batch_inference;
 mod deploy;
+mod ranges;
+mod world;
 
 use std::future::Future;
 
 /// Callers run the stages in tasks of a runtime with several threads. Never called: that it compiles is
 /// the test.
 #[allow(dead_code)]
-fn every_stage_can_be_spawned(steps: &steps::Steps, arn: &domain::Arn) {
+fn every_stage_can_be_spawned(steps: &steps::Steps, job: &domain::resource::Job, arn: &domain::Arn) {
     fn is_send<T>(_: impl Future<Output = T> + Send) {}
     is_send(steps.plan_deploy(arn));
     is_send(steps.publish_shard(arn, 0));
@@ -17,4 +19,9 @@ fn every_stage_can_be_spawned(steps: &steps::Steps, arn: &domain::Arn) {
     is_send(steps.plan_batch_inference(arn));
     is_send(steps.answer_shard(arn, 0));
     is_send(steps.finish_batch_inference(arn));
+    is_send(steps.run(job));
+    is_send(steps.begin_job(job));
+    is_send(steps.plan_import(arn));
+    is_send(steps.import_range(arn, 0));
+    is_send(steps.commit_import(arn));
 }
