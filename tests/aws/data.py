@@ -1,7 +1,7 @@
 """Interactions with a taste in them: people watch in order within one of ten groups of films."""
 
 
-def interactions(users=120, each=24):
+def interactions(users=300, each=30):
     lines = ["USER_ID,ITEM_ID,TIMESTAMP"]
     for user in range(users):
         group, at = user % 10, user // 10

@@ -104,7 +104,7 @@ def test_a_csv_that_does_not_match_ends_with_a_reason_and_the_old_data_stays(per
     )["datasetImportJobArn"]
     ended = wait(personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
     assert ended["status"] == "CREATE FAILED"
-    for word in ["bad.csv", "line 2882", "TIMESTAMP", "yesterday"]:
+    for word in ["bad.csv", f"line {300 * 30 + 2}", "TIMESTAMP", "yesterday"]:
         assert word in ended["failureReason"], ended["failureReason"]
 
 
@@ -143,6 +143,7 @@ def test_a_state_machine_started_by_hand_with_missing_members_fails_aloud(minist
         assert time.time() < deadline
         time.sleep(0.2)
     assert status == "FAILED"
+    assert machines.describe_execution(executionArn=execution)["error"] == "BadInput"
 
 
 def test_only_who_has_a_key_gets_in(stack, campaign):
@@ -201,3 +202,35 @@ def test_a_deployment_of_a_new_version_is_one_swap_and_can_be_taken_back(persona
             assert runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u3")["itemList"]
             assert time.time() < deadline, now
             time.sleep(0.2)
+
+
+def test_a_function_that_is_killed_in_the_middle_of_an_import_is_called_again(ministack, personalize, stack, films):
+    """Kills every sandbox of the workflow function while ranges are being imported."""
+    rows = 4_000_000
+    lines = b"".join(b"u%d,film-%d,%d\n" % (row % 50_000, row % 997, 1_600_000_000 + row) for row in range(rows))
+    stack.s3.put_object(Bucket=stack.bucket, Key="uploads/large.csv", Body=b"USER_ID,ITEM_ID,TIMESTAMP\n" + lines)
+    group = personalize.create_dataset_group(name="large")["datasetGroupArn"]
+    schema = personalize.describe_dataset(datasetArn=films["dataset"])["dataset"]["schemaArn"]
+    dataset = personalize.create_dataset(
+        name="large", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions"
+    )["datasetArn"]
+    job = personalize.create_dataset_import_job(
+        jobName="large",
+        datasetArn=dataset,
+        dataSource={"dataLocation": f"s3://{stack.bucket}/uploads/large.csv"},
+        roleArn=ROLE,
+    )["datasetImportJobArn"]
+    killed = 0
+    deadline = time.time() + 30
+    while killed == 0 and time.time() < deadline:
+        importing = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix="_osusume/datasets/large/").get("KeyCount", 0)
+        status = personalize.describe_dataset_import_job(datasetImportJobArn=job)["datasetImportJob"]["status"]
+        assert status in ("CREATE PENDING", "CREATE IN_PROGRESS"), "it was over before anything was killed"
+        if importing:
+            killed = ministack.kill("osusume-workflow")
+        time.sleep(0.02)
+    assert killed, "no sandbox was found"
+    ended = wait(
+        personalize.describe_dataset_import_job, "datasetImportJob", seconds=180, datasetImportJobArn=job
+    )
+    assert ended["status"] == "ACTIVE", ended.get("failureReason")
