@@ -5,11 +5,14 @@ import time
 import urllib.error
 import urllib.request
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import botocore.exceptions
 import pytest
 
 import data
-from stack import wait
+from stack import REGION, ROOT, wait
 
 ROLE = "arn:aws:iam::000000000000:role/PersonalizeRole"
 HRNN = "arn:aws:personalize:::recipe/aws-hrnn"
@@ -167,6 +170,40 @@ def test_only_who_has_a_key_gets_in(stack, campaign):
     assert denied.value.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
 
 
+def test_an_address_for_curl_answers_with_a_signature(stack, campaign, runtime):
+    key_id, secret = next(iter(stack.keys.items()))
+    url = f"http://{stack.host}:{stack.ministack.port}/campaigns/films/recommendations/u3?numResults=4"
+    request = botocore.awsrequest.AWSRequest(method="GET", url=url)
+    credentials = botocore.credentials.Credentials(key_id, secret)
+    botocore.auth.SigV4Auth(credentials, "personalize", REGION).add_auth(request)
+    with urllib.request.urlopen(urllib.request.Request(url, headers=dict(request.headers))) as answer:
+        readable = json.load(answer)
+    asked = runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u3", numResults=4)
+    assert readable["itemList"] == asked["itemList"]
+
+
+def test_every_line_of_a_log_is_json_and_names_no_user(ministack, campaign, runtime):
+    runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u-in-no-log")
+    logs = ministack.client("logs")
+    lines = []
+    deadline = time.time() + 30
+    while not any("GetRecommendations" in line or "/recommendations" in line for line in lines):
+        assert time.time() < deadline, lines[-5:]
+        time.sleep(0.5)
+        group = "/aws/lambda/osusume-campaign"
+        streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        lines = [
+            event["message"].strip()
+            for stream in streams
+            for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        ]
+    # What Lambda itself says is not ours.
+    ours = [line for line in lines if line and not line.split()[0] in ("START", "END", "REPORT", "INIT_START")]
+    parsed = [json.loads(line) for line in ours]
+    assert {"requestId", "Function", "coldStart", "Duration", "operation", "outcome", "_aws"} <= set(parsed[-1])
+    assert not [line for line in lines if "u-in-no-log" in line]
+
+
 def test_batch_inference_answers_each_file(personalize, stack, campaign):
     for name, users in [("a", ["u1", "u2"]), ("b", ["u3", "stranger"])]:
         body = "".join(json.dumps({"userId": user}) + "\n" for user in users).encode()
@@ -234,3 +271,37 @@ def test_a_function_that_is_killed_in_the_middle_of_an_import_is_called_again(mi
         personalize.describe_dataset_import_job, "datasetImportJob", seconds=180, datasetImportJobArn=job
     )
     assert ended["status"] == "ACTIVE", ended.get("failureReason")
+
+
+MOVIELENS = ROOT.parent / "shared/data/ml-latest-small/ratings.csv"
+
+
+@pytest.mark.skipif(not MOVIELENS.exists(), reason="MovieLens lies outside of the repository")
+def test_movielens_as_it_is_from_an_upload_to_an_answer(personalize, runtime, stack):
+    p = personalize
+    fields = [
+        {"name": "USER_ID", "type": "string"},
+        {"name": "ITEM_ID", "type": "string"},
+        {"name": "EVENT_VALUE", "type": "float"},
+        {"name": "TIMESTAMP", "type": "long"},
+    ]
+    schema = json.loads(data.SCHEMA) | {"fields": fields}
+    schema = p.create_schema(name="movielens", schema=json.dumps(schema))["schemaArn"]
+    group = p.create_dataset_group(name="movielens")["datasetGroupArn"]
+    dataset = p.create_dataset(name="movielens", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")
+    stack.s3.upload_file(str(MOVIELENS), stack.bucket, "movielens/interactions/ratings.csv")
+    job = import_jobs(p, dataset["datasetArn"], 1)[0]["datasetImportJobArn"]
+    imported = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
+    assert imported["status"] == "ACTIVE", imported.get("failureReason")
+    solution = p.create_solution(name="movielens", datasetGroupArn=group, recipeArn=HRNN)["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    trained = wait(p.describe_solution_version, "solutionVersion", seconds=300, solutionVersionArn=version)
+    assert trained["status"] == "ACTIVE", trained.get("failureReason")
+    campaign = p.create_campaign(name="movielens", solutionVersionArn=version)["campaignArn"]
+    assert wait(p.describe_campaign, "campaign", campaignArn=campaign)["status"] == "ACTIVE"
+    answers = [
+        [item["itemId"] for item in runtime.get_recommendations(campaignArn=campaign, userId=user)["itemList"]]
+        for user in ("1", "2", "nobody", "no one either")
+    ]
+    assert all(len(answer) == 25 for answer in answers)
+    assert answers[0] != answers[1] and answers[2] == answers[3]

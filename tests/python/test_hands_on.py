@@ -1,6 +1,8 @@
 """The hands-on, as notebooks have done it since 2019: nothing but boto3, from CSV to clean-up."""
 
 import json
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -186,3 +188,18 @@ def test_a_campaign_moves_to_a_new_version_and_back(personalize, runtime, world,
         assert (moved["solutionVersionArn"], moved["minProvisionedTPS"]) == (version, 2)
     p.delete_campaign(campaignArn=campaign)
     wait_gone(p.describe_campaign, p, campaignArn=campaign)
+
+
+def test_an_address_for_browsers_answers_as_the_api_does(server, runtime, world):
+    url = f"{server.api}/campaigns/world/recommendations/u1"
+    with urllib.request.urlopen(f"{url}?numResults=3") as answer:
+        readable = json.load(answer)
+    asked = runtime.get_recommendations(campaignArn=world.campaign, userId="u1", numResults=3)
+    assert readable["itemList"] == asked["itemList"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{url}?numResults=many")
+    assert refused.value.code == 400
+    assert "'many'" in json.load(refused.value)["message"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{server.api}/campaigns/nothing/recommendations/u1")
+    assert refused.value.code == 404

@@ -58,8 +58,9 @@ fn dependencies_point_from_functions_to_shared_with_domain_at_the_ground() {
 #[test]
 fn heavy_dependencies_stay_where_the_map_says() {
     let allowed: &[(&str, &[&str])] = &[
-        ("aws-sdk-s3", &["store", "embedded"]),
-        ("aws-sdk-dynamodb", &["store", "embedded"]),
+        ("aws-sdk-s3", &["store", "embedded", "lambda-kit"]),
+        ("aws-sdk-dynamodb", &["store", "embedded", "lambda-kit"]),
+        ("aws-smithy-http-client", &["lambda-kit", "train"]),
         ("hyper", &["embedded", "local", "tests"]),
         ("gemm", &["training"]),
         ("gemm-f32", &["training"]),

@@ -53,6 +53,10 @@ async fn answer(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> 
     if head.method == Method::GET && (path == "/" || path == "/health") {
         return plain(StatusCode::OK, "Osusume answers the Amazon Personalize APIs here, by POST.\n");
     }
+    if head.method == Method::GET && path.starts_with("/campaigns/") {
+        let query = head.uri.query().unwrap_or_default();
+        return respond(campaign::handle_get(&app.campaign, &app.control.scope, path, query).await);
+    }
     if head.method != Method::POST {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "The Personalize APIs are called by POST.\n");
     }
