@@ -33,9 +33,12 @@ serve: build ## Answers the Personalize APIs on this machine.
 
 test: lint test-rust test-python ## Everything.
 
+# The deployed functions with everything else: one build of the dependencies serves lint, tests and sam.
+FUNCTIONS := --features control/lambda,campaign/lambda,ingest/lambda
+
 lint: ## Formatting, and clippy with warnings as errors.
 	@cargo fmt --all --check
-	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	cargo clippy --release --locked --workspace --all-targets $(FUNCTIONS) -- -D warnings
 
 CARGO_DENY := target/tools/bin/cargo-deny
 

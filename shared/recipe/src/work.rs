@@ -30,7 +30,9 @@ mod tests {
 
     fn work(recipe: &str, interactions: u64) -> u64 {
         let recipe = domain::recipes::find_by_name(recipe).unwrap();
-        multiply_adds(recipe, &recipe.defaults(), interactions)
+        let arn = recipe.algorithm_arn();
+        let defaults = Hyperparameters::resolve(recipe.hyperparameters, &Default::default(), arn.as_str());
+        multiply_adds(recipe, &defaults.unwrap(), interactions)
     }
 
     #[test]
