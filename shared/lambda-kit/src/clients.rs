@@ -3,6 +3,7 @@
 //! Credentials are those that Lambda puts into the environment of each sandbox; they outlive it.
 //! `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` name other endpoints, as for every SDK.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -40,6 +41,7 @@ pub struct Aws {
     credentials: SharedCredentialsProvider,
     http: SharedHttpClient,
     patience: Patience,
+    dynamodb: Arc<OnceLock<aws_sdk_dynamodb::Client>>,
 }
 
 /// The parts of a client's configuration that every SDK crate spells alike.
@@ -81,12 +83,15 @@ impl Aws {
     /// From credentials that somebody else found.
     pub fn new(region: String, credentials: SharedCredentialsProvider, patience: Patience) -> Self {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        Self { region, credentials, http, patience }
+        Self { region, credentials, http, patience, dynamodb: Arc::default() }
     }
 
-    /// A client of DynamoDB.
+    /// The client of DynamoDB, the same for all tables: each new one would read the certificates that
+    /// are trusted again, two milliseconds of a cold start.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::from_conf(client!(self, aws_sdk_dynamodb, "DYNAMODB").build())
+        let make =
+            || aws_sdk_dynamodb::Client::from_conf(client!(self, aws_sdk_dynamodb, "DYNAMODB").build());
+        self.dynamodb.get_or_init(make).clone()
     }
 
     /// A client of S3.
