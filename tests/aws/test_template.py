@@ -4,29 +4,10 @@ import json
 import re
 
 import pytest
-import yaml
 
 from stack import ROOT
+from template import RESOURCES, TEXT
 
-
-class Loader(yaml.SafeLoader):
-    """Knows the short forms of CloudFormation's functions."""
-
-
-def function(loader, suffix, node):
-    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", function)
-
-TEXT = (ROOT / "template.yaml").read_text()
-TEMPLATE = yaml.load(TEXT, Loader)
-RESOURCES = TEMPLATE["Resources"]
 MACHINES = {
     name: resource["Properties"]
     for name, resource in RESOURCES.items()
