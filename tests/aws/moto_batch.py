@@ -89,7 +89,8 @@ class Batch:
     def action(retry, reason, said):
         """What the first rule that matches says, as AWS Batch reads them; without a match it tries again."""
         for rule in retry["EvaluateOnExit"]:
-            if fnmatch.fnmatch(reason, rule.get("OnStatusReason", "*")) and fnmatch.fnmatch(said, rule.get("OnReason", "*")):
+            matches = fnmatch.fnmatch(reason, rule.get("OnStatusReason", "*"))
+            if matches and fnmatch.fnmatch(said, rule.get("OnReason", "*")):
                 return rule["Action"]
         return "RETRY"
 
@@ -97,7 +98,7 @@ class Batch:
         """One container: its exit code, AWS Batch's reason for the end of the task, and the container's own."""
         environment = job.environment | self.outside
         environment |= {"AWS_BATCH_JOB_ID": job.id, "AWS_BATCH_JOB_ATTEMPT": str(number)}
-        with open(self.folder / f"{job.id}-{number}.log", "wb") as log, self.lock:
+        with self.lock:
             if self.stopped:
                 return 143, "Job was terminated", ""
             process = subprocess.Popen(
@@ -105,17 +106,16 @@ class Batch:
                 env=environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=log if kill is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
             self.running = process
             job.status = "RUNNING"
-        if kill is not None:
+        with open(self.folder / f"{job.id}-{number}.log", "wb") as log, process.stdout:
             for line in process.stdout:
-                if b'"progress"' in line:
-                    break
-            process.kill()
-            process.stdout.close()
+                log.write(line)
+                if kill is not None and b'"progress"' in line:
+                    process.kill()
         code = process.wait()
         with self.lock:
             self.running = None

@@ -164,15 +164,15 @@ def test_a_reclaimed_instance_starts_the_trainer_again(train):
     assert steps == ["TrainPlan"]
 
 
+EXITED = "Essential container in task exited"
+MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+
+
 @pytest.mark.parametrize(
     "wrong, code, said",
     [
-        (
-            {"kills": [("Essential container in task exited", "OutOfMemoryError: Container killed due to memory usage")]},
-            137,
-            "OutOfMemoryError: Container killed due to memory usage",
-        ),
-        ({"mistakes": {"BUCKET": "osusume-not-there"}}, 1, "Essential container in task exited"),
+        ({"kills": [(EXITED, MEMORY)]}, 137, f"{EXITED}; {MEMORY}"),
+        ({"mistakes": {"BUCKET": "osusume-not-there"}}, 1, EXITED),
     ],
     ids=["killed", "misconfigured"],
 )
