@@ -9,7 +9,6 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -17,6 +16,7 @@ use store::{Lists, Objects, Resources, tables};
 
 use crate::config::{ConfigError, Stack, optional, required};
 use crate::signed::Caller;
+use crate::tls;
 
 /// How patient a function is with the services it calls.
 #[derive(Clone, Copy, Debug)]
@@ -82,12 +82,12 @@ impl Aws {
 
     /// From credentials that somebody else found.
     pub fn new(region: String, credentials: SharedCredentialsProvider, patience: Patience) -> Self {
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let http = Builder::new().tls_provider(tls::PROVIDER).tls_context(tls::context()).build_https();
         Self { region, credentials, http, patience, dynamodb: Arc::default() }
     }
 
-    /// The client of DynamoDB, the same for all tables: each new one would read the certificates that
-    /// are trusted again, two milliseconds of a cold start.
+    /// The client of DynamoDB, the same for all tables: each new one would set up TLS and a pool of
+    /// connections of its own.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let make =
             || aws_sdk_dynamodb::Client::from_conf(client!(self, aws_sdk_dynamodb, "DYNAMODB").build());

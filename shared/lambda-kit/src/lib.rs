@@ -15,3 +15,4 @@ pub mod run;
 pub mod invoke;
 pub mod launch;
 pub mod signed;
+pub mod tls;

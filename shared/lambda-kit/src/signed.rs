@@ -14,13 +14,13 @@ use aws_credential_types::provider::{
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use tokio::time::{sleep, timeout};
 
 use crate::clients::{Patience, endpoint};
+use crate::tls;
 
 /// A service that is called directly.
 #[derive(Clone, Copy, Debug)]
@@ -188,9 +188,9 @@ impl Caller {
     }
 }
 
-/// One pool of connections for all callers; made when it is needed first, since that reads the
-/// certificates that are trusted.
+/// One pool of connections for all callers, made when it is needed first.
 fn connector() -> &'static Connector {
     static CONNECTOR: OnceLock<Connector> = OnceLock::new();
-    CONNECTOR.get_or_init(|| Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build())
+    CONNECTOR
+        .get_or_init(|| Connector::builder().tls_provider(tls::PROVIDER).tls_context(tls::context()).build())
 }
