@@ -20,7 +20,7 @@ SAM := .venv-sam/bin/sam
 # Name of the deployed stack, in lower case: the bucket is named after it.
 STACK ?= osusume
 
-.PHONY: build demo serve test test-rust test-python test-aws lint lint-template deny deploy destroy bench clean
+.PHONY: build demo serve test test-rust test-python test-aws test-sam lint lint-template deny deploy destroy bench clean
 
 build: ## Builds the osusume command.
 	@cargo build --release --locked -p local
@@ -75,6 +75,10 @@ $(SAM): tests/aws/requirements-sam.txt
 
 test-aws: $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by the real SAM CLI.
 	@MINISTACK=$(CURDIR)/.venv-aws/bin/ministack SAM=$(CURDIR)/$(SAM) .venv-aws/bin/python -m pytest -q tests/aws
+
+# With cargo's own environment: sudo -E env PATH="$PATH" make test-sam
+test-sam: $(SAM) .venv-aws/ready ## The functions in containers, by sam local. Needs root: it starts a Docker daemon of its own.
+	@.venv-aws/bin/python tests/sam/run --sam $(CURDIR)/$(SAM) --ministack $(CURDIR)/.venv-aws/bin/ministack
 
 lint-template: $(SAM) ## The template, by the SAM CLI's linter.
 	@SAM_CLI_TELEMETRY=0 $(SAM) validate --lint --region us-east-1
