@@ -80,8 +80,16 @@ test-aws: $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by 
 test-sam: $(SAM) .venv-aws/ready ## The functions in containers, by sam local. Needs root: it starts a Docker daemon of its own.
 	@.venv-aws/bin/python tests/sam/run --sam $(CURDIR)/$(SAM) --ministack $(CURDIR)/.venv-aws/bin/ministack
 
-lint-template: $(SAM) ## The template, by the SAM CLI's linter.
+.venv-lint/ready: tests/aws/requirements-lint.txt
+	@python3 -m venv .venv-lint
+	.venv-lint/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# The variable keeps checkov from asking for a newer version of itself.
+lint-template: $(SAM) .venv-lint/ready ## The template, by the SAM CLI's linter, cfn-lint and checkov; .checkov.yaml has what is left out.
 	@SAM_CLI_TELEMETRY=0 $(SAM) validate --lint --region us-east-1
+	.venv-lint/bin/cfn-lint --regions us-east-1 --template template.yaml
+	CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv-lint/bin/checkov --config-file .checkov.yaml
 
 deploy: $(SAM) ## Into your AWS account: make deploy STACK=name. Asks for parameters; each has a default.
 	@$(SAM) build --build-in-source
