@@ -15,11 +15,11 @@ use aws_sdk_dynamodb::error::BoxError as SdkError;
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, SolutionVersion, TrainingMode};
-use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Status};
+use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status};
 use embedded::Embedded;
 use futures::stream;
 use serde_json::json;
-use store::{ListKey, ListRow, Lists, Resources, StoredList, tables};
+use store::{ListKey, ListRow, Lists, Resources, Shelf, StoredList, tables};
 
 const USERS: usize = 10_000;
 const REQUESTS: usize = 10_000;
@@ -123,6 +123,7 @@ async fn deployed(resources: &Resources, lists: &Lists) -> Result<Arn, Box<dyn s
         arn: scope.arn(ResourceKind::Campaign, "films"),
         name: "films".into(),
         solution_version: version.clone(),
+        slots: Slots::default(),
         min_provisioned_tps: None,
         config: None,
         latest_update: None,
@@ -136,6 +137,7 @@ async fn deployed(resources: &Resources, lists: &Lists) -> Result<Arn, Box<dyn s
         scores: (0..100).map(|i| 0.04 * (-(i as f32) * 0.06).exp()).collect(),
     };
     let rows = (0..USERS).map(|u| ListRow::new(ListKey::User(&u.to_string()), &list).expect("a valid list"));
-    lists.publish(&version, stream::iter(rows), |_| {}).await?;
+    let shelf = Shelf::new(&arn, Slots::default().serving);
+    lists.publish(shelf, &version, stream::iter(rows), |_| {}).await?;
     Ok(arn)
 }

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use domain::recipes::{self, Recipe};
 use domain::resource::{Campaign, SolutionVersion};
-use domain::{ApiError, Arn, ErrorKind, Status};
-use store::{ListKey, Lists, Resources, StoredList};
+use domain::{ApiError, Arn, ErrorKind, Slot, Status};
+use store::{ListKey, Lists, Resources, Shelf, StoredList};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 /// How long a campaign's pointer is believed. A deployment or a rollback is seen within this time.
 pub const FRESH_FOR: Duration = Duration::from_secs(1);
 
-/// A version that a campaign serves.
+/// A version that a campaign serves, and from where.
 #[derive(Debug)]
 pub struct Deployed {
+    /// The campaign.
+    campaign: Arn,
+    /// The slot with the version's lists.
+    slot: Slot,
     /// The version whose lists answer.
     pub version: Arn,
     /// What it was trained with.
@@ -26,15 +30,25 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    /// The list for whoever the model does not know.
-    pub(crate) async fn cold(&self, lists: &Lists) -> Result<Arc<StoredList>, ApiError> {
+    /// Where its lists are.
+    pub(crate) fn shelf(&self) -> Shelf<'_> {
+        Shelf::new(&self.campaign, self.slot)
+    }
+
+    /// The list for whoever the model does not know. None when the slot has that of another version,
+    /// or none at all: the campaign has moved on.
+    pub(crate) async fn cold(&self, lists: &Lists) -> Result<Option<Arc<StoredList>>, ApiError> {
+        // Only a list is kept, so that there being none is an error here.
         let read = || async {
-            let list = lists.get(&self.version, &ListKey::Cold).await.map_err(ApiError::internal)?;
-            let missing =
-                || ApiError::internal(format!("{} is deployed without its cold list", self.version));
-            list.map(Arc::new).ok_or_else(missing)
+            let found = lists.get_latest(self.shelf(), &self.version, &ListKey::Cold).await;
+            let found = found.map_err(|error| Some(ApiError::internal(error)))?;
+            found.list().map(Arc::new).ok_or(None)
         };
-        self.cold.get_or_try_init(read).await.cloned()
+        match self.cold.get_or_try_init(read).await {
+            Ok(list) => Ok(Some(list.clone())),
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(error),
+        }
     }
 }
 
@@ -60,7 +74,21 @@ impl Deployments {
         {
             return Ok(deployed.clone());
         }
-        match self.read(campaign, remembered.map(|(_, deployed)| deployed)).await {
+        self.read_and_remember(campaign, remembered.map(|(_, deployed)| deployed)).await
+    }
+
+    /// The same, whatever is remembered.
+    pub(crate) async fn find_afresh(&self, campaign: &Arn) -> Result<Arc<Deployed>, ApiError> {
+        let remembered = self.remembered(campaign).map(|(_, deployed)| deployed);
+        self.read_and_remember(campaign, remembered).await
+    }
+
+    async fn read_and_remember(
+        &self,
+        campaign: &Arn,
+        before: Option<Arc<Deployed>>,
+    ) -> Result<Arc<Deployed>, ApiError> {
+        match self.read(campaign, before).await {
             Ok(deployed) => {
                 let entry = (Instant::now(), deployed.clone());
                 self.known.write().unwrap_or_else(PoisonError::into_inner).insert(campaign.clone(), entry);
@@ -86,18 +114,23 @@ impl Deployments {
             return Err(ApiError::new(ErrorKind::ResourceNotFound, message));
         }
         match before {
-            Some(before) if before.version == campaign.solution_version => Ok(before),
-            _ => self.read_version(campaign.solution_version).await,
+            Some(before)
+                if before.version == campaign.solution_version && before.slot == campaign.slots.serving =>
+            {
+                Ok(before)
+            }
+            _ => self.read_version(campaign).await,
         }
     }
 
-    async fn read_version(&self, arn: Arn) -> Result<Arc<Deployed>, ApiError> {
+    async fn read_version(&self, campaign: Campaign) -> Result<Arc<Deployed>, ApiError> {
+        let Campaign { arn: campaign, solution_version: arn, slots, .. } = campaign;
         let version = self.resources.get_as::<SolutionVersion>(&arn).await.map_err(ApiError::internal)?;
         let version =
             version.ok_or_else(|| ApiError::internal(format!("{arn} is deployed and does not exist")))?;
         let recipe = recipes::find(&version.value.recipe).ok_or_else(|| {
             ApiError::internal(format!("{arn} has the unknown recipe {}", version.value.recipe))
         })?;
-        Ok(Arc::new(Deployed { version: arn, recipe, cold: OnceCell::new() }))
+        Ok(Arc::new(Deployed { campaign, slot: slots.serving, version: arn, recipe, cold: OnceCell::new() }))
     }
 }

@@ -1,9 +1,10 @@
 //! The runtime of Personalize: recommendations for a user or an item, from a deployed campaign.
 //!
 //! [`handle`] takes a request's path and body and gives back a whole reply. An answer is one GetItem
-//! of a list that was computed beforehand; which version a campaign serves is kept for
-//! [`deployed::FRESH_FOR`], so that a moved pointer is seen soon. Only what no stored list can answer
-//! goes to a [`LiveScorer`]. Read `recommendations.rs` first.
+//! of a list that was computed beforehand; which version a campaign serves, and from which slot, is kept
+//! for [`deployed::FRESH_FOR`], so that a moved pointer is seen soon, and at once where the slot is being
+//! written over by then. Only what no stored list can answer goes to a [`LiveScorer`]. Read
+//! `recommendations.rs` first.
 
 pub mod deployed;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::ApiError;
 use domain::limits::PRECOMPUTED_RESULTS;
 use domain::recipes::{Algorithm, RecipeType};
-use store::{ListKey, StoredList};
+use store::{Found, ListKey, StoredList};
 use wire::runtime::{self, GetRecommendations};
 
 use crate::Campaign;
@@ -14,13 +14,22 @@ use crate::deployed::Deployed;
 /// The body of the answer.
 pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let request = GetRecommendations::parse(body)?;
+    let wanted = request.num_results;
     let deployed = campaign.deployments.find(&request.campaign).await?;
     let key = key(&request, &deployed)?;
-    let wanted = request.num_results;
     if wanted == 0 {
         return Ok(runtime::recommendations(std::iter::empty(), &[]));
     }
-    let list = list(campaign, &deployed, key, wanted).await?;
+    let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
+        Some(stored) => (deployed, stored),
+        // The slot has lists of another version, so the campaign may have moved on.
+        None => {
+            let deployed = campaign.deployments.find_afresh(&request.campaign).await?;
+            let stored = latest(campaign, &deployed, self::key(&request, &deployed)?).await?;
+            (deployed, stored)
+        }
+    };
+    let list = long_enough(campaign, &deployed, key, stored, wanted).await?;
     let scores = if deployed.recipe.scored { list.scores.as_slice() } else { &[] };
     Ok(runtime::recommendations(list.items.iter().take(wanted).map(String::as_str), scores))
 }
@@ -47,26 +56,67 @@ fn key<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Result<ListK
     }
 }
 
-/// The stored list, or a longer one from the model where the stored one was cut short.
-async fn list(
+/// A list of the version that is served, and whose it is.
+struct Stored<'a> {
+    key: ListKey<'a>,
+    list: Arc<StoredList>,
+}
+
+/// The list that a remembered deployment answers with, its own or the cold one, with one read. None
+/// when the slot has another version's instead.
+async fn remembered<'a>(
     campaign: &Campaign,
     deployed: &Deployed,
-    key: ListKey<'_>,
+    key: ListKey<'a>,
+) -> Result<Option<Stored<'a>>, ApiError> {
+    if key != ListKey::Cold {
+        let found = campaign.lists.get(deployed.shelf(), &deployed.version, &key).await;
+        match found.map_err(ApiError::internal)? {
+            Found::List(list) => return Ok(Some(Stored { key, list: Arc::new(list) })),
+            Found::OtherVersion => return Ok(None),
+            Found::Nothing => {}
+        }
+    }
+    let cold = deployed.cold(&campaign.lists).await?;
+    Ok(cold.map(|list| Stored { key: ListKey::Cold, list }))
+}
+
+/// The same for a deployment that was read just now. What is of another version still was left by one
+/// that knew more users or items, and counts as absent.
+async fn latest<'a>(
+    campaign: &Campaign,
+    deployed: &Deployed,
+    key: ListKey<'a>,
+) -> Result<Stored<'a>, ApiError> {
+    if key != ListKey::Cold {
+        let found = campaign.lists.get_latest(deployed.shelf(), &deployed.version, &key).await;
+        if let Found::List(list) = found.map_err(ApiError::internal)? {
+            return Ok(Stored { key, list: Arc::new(list) });
+        }
+    }
+    let cold = deployed.cold(&campaign.lists).await?;
+    let missing = || {
+        let Deployed { version, .. } = deployed;
+        ApiError::internal(format!(
+            "{} is deployed as {version} without its cold list; an update of the campaign publishes it",
+            deployed.shelf()
+        ))
+    };
+    cold.map(|list| Stored { key: ListKey::Cold, list }).ok_or_else(missing)
+}
+
+/// The stored list, or a longer one from the model where the stored one was cut short. `asked` is whose
+/// list was wanted.
+async fn long_enough(
+    campaign: &Campaign,
+    deployed: &Deployed,
+    asked: ListKey<'_>,
+    Stored { key, list }: Stored<'_>,
     wanted: usize,
 ) -> Result<Arc<StoredList>, ApiError> {
-    let own = match key {
-        ListKey::Cold => None,
-        key => campaign.lists.get(&deployed.version, &key).await.map_err(ApiError::internal)?,
-    };
-    let (key, list) = match own {
-        Some(list) => (key, Arc::new(list)),
-        None => {
-            if key != ListKey::Cold {
-                campaign.fell_back();
-            }
-            (ListKey::Cold, deployed.cold(&campaign.lists).await?)
-        }
-    };
+    if key != asked {
+        campaign.fell_back();
+    }
     if wanted <= list.items.len() || list.items.len() < PRECOMPUTED_RESULTS {
         return Ok(list);
     }

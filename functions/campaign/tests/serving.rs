@@ -10,10 +10,10 @@ use campaign::deployed::FRESH_FOR;
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, SolutionVersion, TrainingMode};
-use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Status};
+use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status};
 use embedded::Embedded;
 use serde_json::{Value, json};
-use store::{ListKey, ListRow, Lists, Resources, StoredList, tables};
+use store::{ListKey, ListRow, Lists, Resources, Shelf, StoredList, tables};
 
 /// Counts the calls of a client.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +72,10 @@ fn scope() -> Scope {
     Scope { region: "us-east-1".into(), account: "000000000000".into() }
 }
 
+fn films() -> Arn {
+    scope().arn(ResourceKind::Campaign, "films")
+}
+
 fn list(prefix: &str, items: usize) -> StoredList {
     StoredList {
         items: (0..items).map(|n| format!("{prefix}{n}")).collect(),
@@ -114,17 +118,31 @@ impl App {
         arn
     }
 
-    async fn publish(&self, version: &Arn, rows: &[(ListKey<'_>, StoredList)]) {
+    /// Writes lists of a version over what the campaign has in a slot.
+    async fn publish(&self, slot: Slot, version: &Arn, rows: &[(ListKey<'_>, StoredList)]) {
         let rows: Vec<ListRow> = rows.iter().map(|(key, list)| ListRow::new(*key, list).unwrap()).collect();
-        self.lists.publish(version, futures::stream::iter(rows), |_| ()).await.unwrap();
+        let films = films();
+        let shelf = Shelf::new(&films, slot);
+        self.lists.publish(shelf, version, futures::stream::iter(rows), |_| ()).await.unwrap();
+    }
+
+    /// Moves the campaign's pointer, as the last write of a deployment does.
+    async fn swap(&self, slot: Slot, version: &Arn) {
+        self.change(&films(), |campaign| {
+            campaign.solution_version = version.clone();
+            campaign.slots.serving = slot;
+            campaign.slots.hold(slot, Some(version.clone()));
+        })
+        .await;
     }
 
     async fn deploy(&self, version: &Arn) -> Arn {
-        let arn = scope().arn(ResourceKind::Campaign, "films");
+        let arn = films();
         let campaign = resource::Campaign {
             arn: arn.clone(),
             name: "films".into(),
             solution_version: version.clone(),
+            slots: Slots::default(),
             min_provisioned_tps: None,
             config: None,
             latest_update: None,
@@ -160,7 +178,7 @@ impl App {
     async fn films(&self) -> (Arn, Arn) {
         let version = self.version("films/00000001", "aws-hrnn").await;
         let rows = [(ListKey::User("1"), list("own", 100)), (ListKey::Cold, list("cold", 100))];
-        self.publish(&version, &rows).await;
+        self.publish(Slot::A, &version, &rows).await;
         (self.deploy(&version).await, version)
     }
 }
@@ -204,7 +222,7 @@ async fn an_answer_costs_one_read_once_the_campaign_is_known() {
 async fn one_list_for_everybody_is_read_once() {
     let app = App::start().await;
     let version = app.version("top/00000001", "aws-popularity-count").await;
-    app.publish(&version, &[(ListKey::Cold, list("top", 50))]).await;
+    app.publish(Slot::A, &version, &[(ListKey::Cold, list("top", 50))]).await;
     let arn = app.deploy(&version).await;
     tokio::time::pause();
     app.items(json!({ "campaignArn": arn, "userId": "1" })).await;
@@ -219,7 +237,7 @@ async fn related_items_go_by_the_item() {
     let app = App::start().await;
     let version = app.version("sims/00000001", "aws-sims").await;
     let rows = [(ListKey::Item("7"), list("near", 30)), (ListKey::Cold, list("top", 30))];
-    app.publish(&version, &rows).await;
+    app.publish(Slot::A, &version, &rows).await;
     let arn = app.deploy(&version).await;
     let near = app.items(json!({ "campaignArn": arn, "itemId": "7", "userId": "7", "numResults": 2 })).await;
     assert_eq!(near, ["near0", "near1"]);
@@ -235,7 +253,7 @@ async fn related_items_go_by_the_item() {
 async fn only_a_list_that_was_cut_short_is_scored_live() {
     let app = App::start().await;
     let (arn, version) = app.films().await;
-    app.publish(&version, &[(ListKey::User("few"), list("few", 40))]).await;
+    app.publish(Slot::A, &version, &[(ListKey::User("few"), list("few", 40))]).await;
     let long = |user: &str| json!({ "campaignArn": arn, "userId": user, "numResults": 300 });
     assert_eq!(app.items(long("1")).await, list("live", 300).items);
     assert_eq!(app.items(long("nobody")).await, list("live", 300).items);
@@ -252,8 +270,9 @@ async fn a_moved_pointer_is_seen_within_its_time() {
     let first = json!({ "campaignArn": arn, "userId": "1", "numResults": 1 });
     assert_eq!(app.items(first.clone()).await, ["own0"]);
     let second = app.version("films/00000002", "aws-hrnn").await;
-    app.publish(&second, &[(ListKey::User("1"), list("new", 5)), (ListKey::Cold, list("cold", 5))]).await;
-    app.change(&arn, |campaign| campaign.solution_version = second.clone()).await;
+    app.publish(Slot::B, &second, &[(ListKey::User("1"), list("new", 5)), (ListKey::Cold, list("cold", 5))])
+        .await;
+    app.swap(Slot::B, &second).await;
     pass(FRESH_FOR).await;
     assert_eq!(app.items(first.clone()).await, ["new0"]);
 
@@ -262,6 +281,92 @@ async fn a_moved_pointer_is_seen_within_its_time() {
     let (status, body) = app.call("/recommendations", first).await;
     assert_eq!(status, 404);
     assert!(body["message"].as_str().unwrap().contains("DELETE PENDING"));
+}
+
+/// Lists of a version for user 1, and for strangers.
+fn lists(name: &str) -> [(ListKey<'static>, StoredList); 2] {
+    [(ListKey::User("1"), list(name, 100)), (ListKey::Cold, list(&format!("{name}-cold"), 100))]
+}
+
+/// A campaign of version 1 from slot A that has moved to version 2 in slot B, while version 3 is being
+/// written over slot A.
+async fn moved_on(app: &App) -> Arn {
+    let [two, three] = ["films/00000002", "films/00000003"];
+    let (two, three) = (app.version(two, "aws-hrnn").await, app.version(three, "aws-hrnn").await);
+    app.publish(Slot::B, &two, &lists("two")).await;
+    app.swap(Slot::B, &two).await;
+    app.publish(Slot::A, &three, &lists("three")).await;
+    three
+}
+
+#[tokio::test]
+async fn a_remembered_pointer_to_a_slot_that_is_written_over_is_read_anew() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    // The clock stands still: nothing that is remembered gets old.
+    tokio::time::pause();
+    let ask = |user: &str| json!({ "campaignArn": arn, "userId": user, "numResults": 1 });
+    assert_eq!(app.items(ask("1")).await, ["own0"]);
+    moved_on(&app).await;
+    app.calls.since();
+    assert_eq!(app.items(ask("1")).await, ["two0"]);
+    assert_eq!(app.calls.since(), 4, "the list that is another's, the campaign, its version, the list");
+    assert_eq!(app.items(ask("1")).await, ["two0"]);
+    assert_eq!(app.calls.since(), 1);
+}
+
+#[tokio::test]
+async fn a_cold_list_is_never_one_of_another_version() {
+    let app = App::start().await;
+    let (arn, first) = app.films().await;
+    tokio::time::pause();
+    let ask = |user: &str| json!({ "campaignArn": arn, "userId": user, "numResults": 1 });
+    assert_eq!(app.items(ask("1")).await, ["own0"]);
+    // The remembered version has nothing for a stranger, and its cold list is no longer there.
+    let three = moved_on(&app).await;
+    assert_eq!(app.items(ask("nobody")).await, ["two-cold0"]);
+
+    // A cold list that was read before is its version's, so it may answer while that is remembered.
+    app.swap(Slot::A, &three).await;
+    app.publish(Slot::B, &first, &lists("four")).await;
+    assert_eq!(app.items(ask("nobody")).await, ["two-cold0"]);
+    assert_eq!(app.items(ask("1")).await, ["three0"]);
+    assert_eq!(app.items(ask("nobody")).await, ["three-cold0"]);
+}
+
+#[tokio::test]
+async fn a_user_whom_the_new_version_does_not_know_is_a_stranger() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let two = app.version("films/00000002", "aws-hrnn").await;
+    // Over the rows of the first version, of which that of user 1 stays.
+    app.publish(Slot::A, &two, &[(ListKey::User("2"), list("two", 9)), (ListKey::Cold, list("cold-two", 9))])
+        .await;
+    app.swap(Slot::A, &two).await;
+    tokio::time::pause();
+    let ask = |user: &str| json!({ "campaignArn": arn, "userId": user, "numResults": 1 });
+    assert_eq!(app.items(ask("2")).await, ["two0"]);
+    assert_eq!(app.campaign.take_fallbacks(), 0);
+    app.calls.since();
+    for reads in [4, 3] {
+        assert_eq!(app.items(ask("1")).await, ["cold-two0"]);
+        assert_eq!(app.calls.since(), reads, "the list, the campaign, the list; once the cold list");
+    }
+    assert_eq!(app.campaign.take_fallbacks(), 2);
+}
+
+#[tokio::test]
+async fn a_campaign_without_lists_in_its_slot_fails() {
+    let app = App::start().await;
+    let version = app.version("films/00000001", "aws-hrnn").await;
+    app.publish(Slot::B, &version, &lists("two")).await;
+    let arn = app.deploy(&version).await;
+    let (status, _) = app.call("/recommendations", json!({ "campaignArn": arn, "userId": "1" })).await;
+    assert_eq!(status, 500);
+    // It is not remembered that there are none.
+    app.publish(Slot::A, &version, &lists("own")).await;
+    let ask = json!({ "campaignArn": arn, "userId": "1", "numResults": 1 });
+    assert_eq!(app.items(ask).await, ["own0"]);
 }
 
 /// Lets the runtime's clock pass a time without waiting for it.

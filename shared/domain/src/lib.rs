@@ -10,11 +10,13 @@ pub mod error;
 pub mod hyperparameters;
 pub mod limits;
 pub mod recipes;
+pub mod slots;
 pub mod status;
 pub mod time;
 
 pub use arn::{Arn, ResourceKind, Scope};
 pub use error::{ApiError, ErrorKind};
 pub use resource::Resource;
+pub use slots::{Slot, Slots};
 pub use status::{Lifecycle, Status};
 pub use time::EpochMillis;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arn::{Arn, ResourceKind};
 use crate::hyperparameters::Hyperparameters;
+use crate::slots::Slots;
 use crate::status::Lifecycle;
 use crate::time::EpochMillis;
 
@@ -310,8 +311,12 @@ pub struct Campaign {
     pub arn: Arn,
     /// Unique in the region.
     pub name: String,
-    /// The version whose lists are served. Moving this pointer is the deploy, and the rollback.
+    /// The version whose lists are served. Moving this pointer, and that to the slot with it, is the
+    /// deploy, and the rollback.
     pub solution_version: Arn,
+    /// Where the lists are.
+    #[serde(default)]
+    pub slots: Slots,
     /// Echoed to the caller; capacity follows the load by itself here.
     pub min_provisioned_tps: Option<u32>,
     /// As the caller gave it.

@@ -6,10 +6,10 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use domain::{ResourceKind, Scope};
+use domain::{ResourceKind, Scope, Slot};
 use embedded::Embedded;
 use futures::stream;
-use store::{ListKey, ListRow, Lists, Objects, StoredList, tables};
+use store::{ListKey, ListRow, Lists, Objects, Shelf, StoredList, tables};
 
 const ROWS: usize = 100_000;
 const READS_PER_SECOND: u32 = 1_000;
@@ -27,6 +27,8 @@ async fn lists(embedded: &Embedded) -> Result<(), Box<dyn std::error::Error>> {
     let table = tables::RECOMMENDATIONS.name(tables::PREFIX_DEFAULT);
     let lists = Lists::new(embedded.dynamodb.client(), table);
     let scope = Scope { region: "us-east-1".into(), account: "000000000000".into() };
+    let campaign = scope.arn(ResourceKind::Campaign, "films");
+    let shelf = Shelf::new(&campaign, Slot::A);
     let version = scope.arn(ResourceKind::SolutionVersion, "films/0a1b2c3d");
     let list = StoredList {
         items: (0..100).map(|i| format!("{:08}", i * 7_919)).collect(),
@@ -34,7 +36,7 @@ async fn lists(embedded: &Embedded) -> Result<(), Box<dyn std::error::Error>> {
     };
     let rows = (0..ROWS).map(|u| ListRow::new(ListKey::User(&u.to_string()), &list).expect("a valid list"));
     let start = Instant::now();
-    lists.publish(&version, stream::iter(rows), |_| {}).await?;
+    lists.publish(shelf, &version, stream::iter(rows), |_| {}).await?;
     println!("publish: {ROWS} lists, {:.0} rows/s", ROWS as f64 / start.elapsed().as_secs_f64());
 
     let mut micros = Vec::new();
@@ -43,9 +45,9 @@ async fn lists(embedded: &Embedded) -> Result<(), Box<dyn std::error::Error>> {
         ticks.tick().await;
         let user = (read * 7_919 % ROWS).to_string();
         let start = Instant::now();
-        let found = lists.get(&version, &ListKey::User(&user)).await?;
+        let found = lists.get(shelf, &version, &ListKey::User(&user)).await?;
         micros.push(start.elapsed().as_micros());
-        assert!(found.is_some());
+        assert!(found.list().is_some());
     }
     micros.sort_unstable();
     let at = |part: f64| micros[(micros.len() as f64 * part) as usize];

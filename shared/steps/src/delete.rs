@@ -2,7 +2,8 @@
 //! is cut off finds everything it needs when it is begun again.
 
 use domain::resource::SolutionVersion;
-use domain::{Arn, EpochMillis, Resource, ResourceKind, Status};
+use domain::{Arn, EpochMillis, Resource, ResourceKind, Slot, Status};
+use store::Shelf;
 use store::resources::UpdateError;
 
 use crate::failure::{Doing, Failure};
@@ -29,7 +30,13 @@ pub(crate) async fn delete(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
                 remove_version(steps, version.arn()).await?;
             }
         }
-        Resource::Campaign(_) => remove_objects(steps, &keys::deployments_prefix(arn)).await?,
+        Resource::Campaign(_) => {
+            for slot in Slot::ALL {
+                let shelf = Shelf::new(arn, slot);
+                steps.lists.delete(shelf).await.doing(|| format!("deleting the lists of {shelf}"))?;
+            }
+            remove_objects(steps, &keys::deployments_prefix(arn)).await?;
+        }
         Resource::SolutionVersion(SolutionVersion { arn, .. }) => return remove_version(steps, &arn).await,
         _ => {}
     }
@@ -54,7 +61,6 @@ async fn begin(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
 
 async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
     remove_children(steps, ResourceKind::BatchInferenceJob, arn).await?;
-    steps.lists.delete_version(arn).await.doing(|| format!("deleting the lists of {arn}"))?;
     remove_objects(steps, &keys::model_prefix(arn)).await?;
     remove(steps, arn).await
 }

@@ -1,6 +1,11 @@
 //! Deployment: every list of a version is written, then one write moves the campaign's pointer.
+//!
+//! The lists go to the slot that does not serve, over what is there. Before the first of them one
+//! conditional write says that this slot holds nothing whole any more, and the swap says what it holds
+//! now. So a version that the other slot still holds whole is rolled back to without writing a list.
 
 mod shards;
+mod target;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,8 +16,10 @@ use domain::recipes::{Algorithm, Recipe, RecipeType};
 use domain::resource::{Campaign, SolutionVersion};
 use futures::StreamExt;
 use recipe::precompute;
-use store::{ListKey, ListRow, Published};
+use store::{ListKey, ListRow, Published, Shelf};
 use tokio::sync::mpsc;
+
+pub(crate) use self::target::Target;
 
 use crate::Steps;
 use crate::failure::{Doing, Failure};
@@ -25,14 +32,18 @@ const ROWS_WAITING: usize = 1024;
 /// Publishes the lists of the version that a campaign asks for and moves the campaign to it.
 pub(crate) async fn deploy(steps: &Steps, campaign: &Campaign) -> Result<Campaign, Failure> {
     let deployment = Deployment::of(steps, campaign.clone()).await?;
-    let model = Arc::new(steps.served_model(&deployment.version).await?);
-    deployment.publish(steps, model, deployment.whole()).await?;
+    // One that another process has ended meanwhile is left to `Steps::finish`, which finds that out.
+    if !deployment.target.whole && deployment.open(steps).await? {
+        let model = Arc::new(steps.served_model(&deployment.version).await?);
+        deployment.publish(steps, model, deployment.whole()).await?;
+    }
     Ok(deployment.deployed())
 }
 
 /// A campaign on its way to a version.
 struct Deployment {
     campaign: Campaign,
+    target: Target,
     version: SolutionVersion,
     recipe: &'static Recipe,
     /// Lists of users or items; the cold list comes on top.
@@ -59,14 +70,12 @@ impl Part {
 impl Deployment {
     /// What a campaign asks for, which is its update once it serves.
     async fn of(steps: &Steps, campaign: Campaign) -> Result<Self, Failure> {
-        let target = match &campaign.latest_update {
-            Some(update) if campaign.lifecycle.status == Status::Active => &update.solution_version,
-            _ => &campaign.solution_version,
-        };
-        let version = steps.existing::<SolutionVersion>(target).await?;
+        let target = Target::of(&campaign);
+        let version = steps.existing::<SolutionVersion>(&target.version).await?;
         if version.lifecycle.status != Status::Active {
             return Err(Failure::caller(format!(
-                "{target} is {}; a campaign serves an ACTIVE solution version.",
+                "{} is {}; a campaign serves an ACTIVE solution version.",
+                version.arn,
                 version.lifecycle.status.as_str()
             )));
         }
@@ -78,8 +87,8 @@ impl Deployment {
             (_, RecipeType::UserPersonalization) => model.users,
             (_, RecipeType::RelatedItems) => model.items,
         };
-        let lists = u32::try_from(lists).doing(|| format!("counting the lists of {target}"))?;
-        Ok(Self { campaign, version, recipe, lists })
+        let lists = u32::try_from(lists).doing(|| format!("counting the lists of {}", version.arn))?;
+        Ok(Self { campaign, target, version, recipe, lists })
     }
 
     /// Every list.
@@ -89,13 +98,28 @@ impl Deployment {
 
     /// The campaign as it is once it serves the version.
     fn deployed(self) -> Campaign {
-        let mut deployed = self.campaign;
-        deployed.solution_version = self.version.arn;
-        if let (Some(update), Status::Active) = (&deployed.latest_update, deployed.lifecycle.status) {
-            deployed.min_provisioned_tps = update.min_provisioned_tps.or(deployed.min_provisioned_tps);
-            deployed.config = update.config.clone().or(deployed.config);
+        self.target.reached(self.campaign)
+    }
+
+    /// Says that the slot holds nothing whole, before a list in it is written over. False when the
+    /// campaign is gone or does not ask for this any more, so that nothing may be written.
+    ///
+    /// A slot that is said to hold nothing already costs no call, so every shard may ask.
+    async fn open(&self, steps: &Steps) -> Result<bool, Failure> {
+        let slot = self.target.slot;
+        if self.campaign.slots.held(slot).is_none() {
+            return Ok(true);
         }
-        deployed
+        let mut asked = false;
+        let opened = steps.resources.update::<Campaign, _>(&self.campaign.arn, |campaign| {
+            asked = self.target.is_asked_for_by(campaign);
+            if asked {
+                campaign.slots.hold(slot, None);
+            }
+            Ok::<_, std::convert::Infallible>(())
+        });
+        let opened = opened.await.doing(|| format!("opening a slot of {}", self.campaign.arn))?;
+        Ok(opened.is_some() && asked)
     }
 
     /// Writes a part of the lists. Repeating it writes the same rows again.
@@ -106,6 +130,7 @@ impl Deployment {
         part: Part,
     ) -> Result<Published, Failure> {
         let version = &self.version.arn;
+        let shelf = Shelf::new(&self.campaign.arn, self.target.slot);
         let publishing = || format!("publishing the lists of {version}");
         let fail = |cause: String| Failure::Internal { doing: publishing(), cause: cause.into() };
         let known = match self.recipe.recipe_type {
@@ -130,13 +155,18 @@ impl Deployment {
         let (recipe_type, lists, cold) = (self.recipe.recipe_type, part.lists.clone(), part.cold);
         let scoring = tokio::task::spawn_blocking(move || score(&model, recipe_type, lists, cold, &send));
         let rows = futures::stream::poll_fn(move |context| receive.poll_recv(context)).boxed();
-        let published = steps.lists.publish(version, rows, observe).await.doing(publishing)?;
+        let published = tokio::select! {
+            published = steps.lists.publish(shelf, version, rows, observe) => published.doing(publishing)?,
+            () = self.target.withdrawn(steps, &self.campaign.arn) => {
+                return Err(fail("its campaign does not ask for it any more".into()));
+            }
+        };
         scoring.await.doing(|| "scoring".into())?.doing(|| format!("encoding the lists of {version}"))?;
         let Published { written, write_units } = published;
         if written != total {
             return Err(fail(format!("{written} of {total} lists were written")));
         }
-        tracing::info!(campaign = %self.campaign.arn, %version, lists = written, write_units, "published");
+        tracing::info!(campaign = %self.campaign.arn, slot = ?self.target.slot, %version, lists = written, write_units, "published");
         Ok(published)
     }
 }

@@ -10,6 +10,7 @@ use domain::status::{Lifecycle, Status};
 use domain::{Arn, EpochMillis, Resource};
 use store::resources::UpdateError;
 
+use crate::deploy::Target;
 use crate::failure::{Failure, chain};
 use crate::{Steps, batch_inference, delete, deploy, import, train};
 
@@ -23,6 +24,10 @@ pub(crate) trait Work:
     fn lifecycle(&mut self) -> &mut Lifecycle;
     /// How often the job was begun.
     fn attempts(&mut self) -> &mut u32;
+    /// Whether the resource, as it is now, still waits for what the work made of it.
+    fn awaits(&self, _finished: &Self) -> bool {
+        true
+    }
 }
 
 macro_rules! work {
@@ -58,6 +63,10 @@ impl Work for Campaign {
     }
     fn attempts(&mut self) -> &mut u32 {
         &mut self.attempts
+    }
+    /// A deployment that ends after another process has ended it must not undo the next one.
+    fn awaits(&self, finished: &Self) -> bool {
+        Target::of(self).is_reached_by(finished)
     }
 }
 
@@ -193,9 +202,13 @@ impl Steps {
         })
     }
 
-    /// Writes what the work produced and says `ACTIVE`, unless the resource was stopped meanwhile.
+    /// Writes what the work produced and says `ACTIVE`, unless the resource was stopped meanwhile or
+    /// waits for something else by now.
     pub(crate) async fn finish<R: Work>(&self, arn: &Arn, finished: R) -> Result<(), Failure> {
         self.change::<R>(arn, |resource| {
+            if !resource.awaits(&finished) {
+                return Ok(());
+            }
             let now = EpochMillis::now();
             let mut life = resource.lifecycle().clone();
             if life.status == Status::CreateStopping {
@@ -235,7 +248,11 @@ impl Steps {
     /// Keeps the reason of an attempt that failed, in case it was the last one.
     async fn remember<R: Work>(&self, arn: &Arn, reason: &str) -> Result<(), Failure> {
         self.change::<R>(arn, |resource| {
-            resource.lifecycle().failure_reason = Some(reason.to_owned());
+            let life = resource.lifecycle();
+            // Ended by another process meanwhile: then this attempt's reason is nobody's.
+            if !life.status.is_at_rest() {
+                life.failure_reason = Some(reason.to_owned());
+            }
             Ok(())
         })
         .await

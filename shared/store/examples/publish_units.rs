@@ -5,11 +5,11 @@
 
 use std::time::Instant;
 
-use domain::{ResourceKind, Scope};
+use domain::{ResourceKind, Scope, Slot};
 use embedded::Embedded;
 use futures::stream;
 use serde_json::json;
-use store::{ListKey, ListRow, Lists, StoredList, tables};
+use store::{ListKey, ListRow, Lists, Shelf, StoredList, tables};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,13 +19,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let table = tables::RECOMMENDATIONS.name(tables::PREFIX_DEFAULT);
     let lists = Lists::new(embedded.dynamodb.client(), table);
     let scope = Scope { region: "us-east-1".into(), account: "000000000000".into() };
+    let campaign = scope.arn(ResourceKind::Campaign, "films");
+    let shelf = Shelf::new(&campaign, Slot::A);
     let version = scope.arn(ResourceKind::SolutionVersion, "films/0a1b2c3d");
 
     let rows = (0..count).map(row).collect::<Result<Vec<_>, _>>()?;
     let minimum: u64 = rows.iter().map(ListRow::write_units).sum();
     let largest = rows.iter().map(ListRow::size).max();
     let start = Instant::now();
-    let published = lists.publish(&version, stream::iter(rows), |_| {}).await?;
+    let published = lists.publish(shelf, &version, stream::iter(rows), |_| {}).await?;
     let seconds = start.elapsed().as_secs_f64();
     let line = json!({
         "lists": published.written,

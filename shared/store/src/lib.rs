@@ -19,6 +19,6 @@ mod backoff;
 mod error;
 
 pub use error::{Cause, StoreError};
-pub use lists::{ListKey, ListRow, Lists, Published, StoredList};
+pub use lists::{Found, ListKey, ListRow, Lists, Published, Shelf, StoredList};
 pub use objects::{ObjectError, ObjectInfo, Objects, S3Location};
 pub use resources::{Listing, Resources, Revised};

@@ -1,8 +1,14 @@
-//! Precomputed recommendation lists: one row for each user or item of a solution version.
+//! Precomputed recommendation lists: one row for each user or item in a slot of a campaign.
+//!
+//! A [`Shelf`] is where lists lie, and each row is stamped with the version that it belongs to. The next
+//! version writes over the slot that does not serve; a row that it leaves out keeps its old stamp and
+//! counts as absent.
 
 mod codec;
 mod key;
 mod publish;
+mod shelf;
+mod stamp;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,14 +18,38 @@ use futures::Stream;
 pub use self::codec::{DecodeError, EncodeError, SCORE_RELATIVE_ERROR_MAX, StoredList};
 pub use self::key::ListKey;
 pub use self::publish::{ListRow, Published};
+pub use self::shelf::Shelf;
 
-use self::key::VersionId;
+use self::shelf::ShelfId;
+use self::stamp::{STAMP, Stamp};
 use crate::error::StoreError;
 use crate::tables::RECOMMENDATIONS;
 
 /// Attribute of an encoded list. One letter, because attribute names count towards the 1 KiB that
 /// one write unit covers.
 const LIST: &str = "l";
+
+/// What a shelf has for a version and a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// The version's list.
+    List(StoredList),
+    /// A list of another version: the version has none for this key, or it is not on this shelf, or no
+    /// longer.
+    OtherVersion,
+    /// No list at all.
+    Nothing,
+}
+
+impl Found {
+    /// The version's list, if there is one.
+    pub fn list(self) -> Option<StoredList> {
+        match self {
+            Self::List(list) => Some(list),
+            Self::OtherVersion | Self::Nothing => None,
+        }
+    }
+}
 
 /// The table of lists. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,53 +71,82 @@ impl Lists {
         Self { attempts, ..self }
     }
 
-    /// Reads one list with exactly one GetItem.
+    /// Reads the list that a version has on a shelf, with exactly one GetItem.
     ///
-    /// The read is eventually consistent, at half the price: a version's lists are written before a
-    /// campaign points at it, and are not changed afterwards.
-    pub async fn get(&self, version: &Arn, key: &ListKey<'_>) -> Result<Option<StoredList>, StoreError> {
+    /// The read is eventually consistent, at half the price: all of a version's lists are written
+    /// before a campaign points at them. Just after that it may still see what the row held before,
+    /// which is then [`Found::OtherVersion`] or [`Found::Nothing`], and never another version's list.
+    pub async fn get(&self, shelf: Shelf<'_>, version: &Arn, key: &ListKey<'_>) -> Result<Found, StoreError> {
+        self.read(shelf, version, key, false).await
+    }
+
+    /// The same with everything that was written before the call, at twice the price.
+    pub async fn get_latest(
+        &self,
+        shelf: Shelf<'_>,
+        version: &Arn,
+        key: &ListKey<'_>,
+    ) -> Result<Found, StoreError> {
+        self.read(shelf, version, key, true).await
+    }
+
+    async fn read(
+        &self,
+        shelf: Shelf<'_>,
+        version: &Arn,
+        key: &ListKey<'_>,
+        consistent: bool,
+    ) -> Result<Found, StoreError> {
         let got = self
             .client
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(VersionId::of(version).row_key(key)))
+            .set_key(Some(ShelfId::of(shelf).row_key(key)))
+            .consistent_read(consistent)
             .send()
             .await
-            .map_err(|e| StoreError::call("read", &self.table, format!("{version} {key}"), e))?;
-        let Some(mut row) = got.item else { return Ok(None) };
-        let Some(AttributeValue::B(bytes)) = row.remove(LIST) else {
-            let problem = format!("attribute '{LIST}' is missing or not binary");
-            return Err(StoreError::corrupt(&self.table, format!("{version} {key}"), problem));
+            .map_err(|e| StoreError::call("read", &self.table, format!("{shelf} {key}"), e))?;
+        let Some(row) = got.item else { return Ok(Found::Nothing) };
+        let corrupt = |problem: String| StoreError::corrupt(&self.table, format!("{shelf} {key}"), problem);
+        let stamp = row.get(STAMP).and_then(Stamp::from_attribute);
+        let stamp = stamp.ok_or_else(|| corrupt(format!("attribute '{STAMP}' is missing or no stamp")))?;
+        if stamp != Stamp::of(version) {
+            return Ok(Found::OtherVersion);
+        }
+        let Some(AttributeValue::B(bytes)) = row.get(LIST) else {
+            return Err(corrupt(format!("attribute '{LIST}' is missing or not binary")));
         };
         let list = StoredList::decode(bytes.as_ref()).map_err(|error| StoreError::Corrupt {
-            key: format!("{version} {key}"),
+            key: format!("{shelf} {key}"),
             table: self.table.clone(),
             problem: format!("attribute '{LIST}' is not a list"),
             cause: Some(error.into()),
         })?;
-        Ok(Some(list))
+        Ok(Found::List(list))
     }
 
-    /// Writes the lists of a version and answers with how many were written and what it cost.
-    /// `written` is told the running total after each batch.
+    /// Writes the lists of a version to a shelf, over what is there, and answers with how many were
+    /// written and what it cost. `written` is told the running total after each batch.
     ///
-    /// Batches of 25 go out eight at a time; what DynamoDB leaves unprocessed, or refuses for want
-    /// of throughput, is sent again after a growing, jittered pause. Writing a list again replaces it, so a publish that was cut off is
-    /// simply repeated. Keys are meant to be distinct: of rows with the same key any one may win.
+    /// Batches of 25 go out eight at a time; what DynamoDB leaves unprocessed, or refuses for want of
+    /// throughput, is sent again after a growing, jittered pause. A publish that was cut off is simply
+    /// repeated. Rows of the shelf that are not written over keep their stamp, so that nobody who asks
+    /// for this version finds them. Keys are meant to be distinct: of rows with the same key any one
+    /// may win.
     pub async fn publish(
         &self,
+        shelf: Shelf<'_>,
         version: &Arn,
         rows: impl Stream<Item = ListRow>,
         written: impl FnMut(u64),
     ) -> Result<Published, StoreError> {
-        publish::publish(self.writer(), VersionId::of(version), rows, written).await
+        publish::publish(self.writer(), ShelfId::of(shelf), Stamp::of(version), rows, written).await
     }
 
-    /// Removes every list of a version and answers with how many there were.
-    pub async fn delete_version(&self, version: &Arn) -> Result<u64, StoreError> {
-        let id = VersionId::of(version);
+    /// Removes every list of a shelf, of whatever version, and answers with how many there were.
+    pub async fn delete(&self, shelf: Shelf<'_>) -> Result<u64, StoreError> {
         let mut deleted = 0;
-        for partition in id.partitions() {
+        for partition in ShelfId::of(shelf).partitions() {
             deleted += self.delete_partition(&partition).await?;
         }
         Ok(deleted)

@@ -63,10 +63,10 @@ pub const RESOURCES: Table = Table {
     indexes: &[BY_CREATION, BY_PARENT, UNFINISHED],
 };
 
-/// Recommendation lists, one row for each user or item of a solution version.
+/// Recommendation lists, one row for each user or item in each of a campaign's two slots.
 ///
-/// The partition is the version with one of a few shards, because a single partition takes 1,000
-/// writes a second and a version is published faster than that. Attribute names count towards an
+/// The partition is the slot with one of a few shards, because a single partition takes 1,000 writes a
+/// second and a version is published faster than that. Attribute names count towards an
 /// item's size, hence the single letters.
 pub const RECOMMENDATIONS: Table =
     Table { base_name: "recommendations", hash: "v", range: "k", indexes: &[] };

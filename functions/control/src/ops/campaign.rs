@@ -1,7 +1,7 @@
 //! Campaigns.
 
 use domain::resource::{Campaign, CampaignConfig, CampaignUpdate, Job, Solution, SolutionVersion};
-use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Status};
+use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Slots, Status};
 use store::resources::UpdateError;
 use wire::campaign::{self as shapes, CreateCampaign, UpdateCampaign, VersionReference};
 use wire::shape::Shape;
@@ -30,6 +30,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         arn: control.scope.arn(ResourceKind::Campaign, &request.name),
         name: request.name,
         solution_version: version.arn,
+        slots: Slots::default(),
         min_provisioned_tps: request.min_provisioned_tps,
         config: request.config,
         latest_update: None,

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use domain::resource::DatasetGroup;
-use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope};
+use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot};
 use embedded::{Embedded, LockError};
 use futures::stream;
-use store::{ListKey, ListRow, Lists, Objects, Resources, StoredList, tables};
+use store::{ListKey, ListRow, Lists, Objects, Resources, Shelf, StoredList, tables};
 use tempfile::TempDir;
 
 fn arn(kind: ResourceKind, tail: &str) -> Arn {
@@ -35,8 +35,10 @@ async fn fill(embedded: &Embedded) {
     resources(embedded).create(&group.into()).await.expect("a free name");
     let list = StoredList { items: vec!["a".into()], scores: vec![] };
     let row = ListRow::new(ListKey::User("1"), &list).expect("a valid list");
-    let version = arn(ResourceKind::SolutionVersion, "films/00000001");
-    lists(embedded).publish(&version, stream::iter([row]), |_| {}).await.expect("a publish");
+    let campaign = arn(ResourceKind::Campaign, "films");
+    let (shelf, version) =
+        (Shelf::new(&campaign, Slot::A), arn(ResourceKind::SolutionVersion, "films/00000001"));
+    lists(embedded).publish(shelf, &version, stream::iter([row]), |_| {}).await.expect("a publish");
     let objects = Objects::new(embedded.s3.client(), "films");
     objects.create_bucket_if_missing().await.expect("a bucket");
     objects.put(&objects.at("in/ratings.csv"), "1,2,3").await.expect("a put");
@@ -45,9 +47,11 @@ async fn fill(embedded: &Embedded) {
 async fn assert_filled(embedded: &Embedded) {
     let group = resources(embedded).get(&arn(ResourceKind::DatasetGroup, "films")).await.expect("a read");
     assert!(group.is_some_and(|g| g.revision == 1));
-    let version = arn(ResourceKind::SolutionVersion, "films/00000001");
-    let list = lists(embedded).get(&version, &ListKey::User("1")).await.expect("a read");
-    assert_eq!(list.map(|l| l.items), Some(vec!["a".to_owned()]));
+    let campaign = arn(ResourceKind::Campaign, "films");
+    let (shelf, version) =
+        (Shelf::new(&campaign, Slot::A), arn(ResourceKind::SolutionVersion, "films/00000001"));
+    let list = lists(embedded).get(shelf, &version, &ListKey::User("1")).await.expect("a read");
+    assert_eq!(list.list().map(|l| l.items), Some(vec!["a".to_owned()]));
     let objects = Objects::new(embedded.s3.client(), "films");
     let content = objects.get(&objects.at("in/ratings.csv")).await.expect("a get");
     assert_eq!(content, "1,2,3");

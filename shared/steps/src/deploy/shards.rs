@@ -39,12 +39,16 @@ impl Deployment {
 
 impl Steps {
     /// How many shards the lists of the version that a campaign asks for are published in: at least
-    /// one, or none when the campaign is gone or asks for nothing.
+    /// one, or none when there is nothing to publish: the campaign is gone, asks for nothing, or its
+    /// other slot holds the version whole, so that the swap is all there is to do.
     pub async fn plan_deploy(&self, campaign: &Arn) -> Result<u32, Failure> {
         let Some(found) = self.under_way::<Campaign>(campaign).await? else { return Ok(0) };
         let deployment = Deployment::of(self, found).await?;
         // What an earlier attempt published is published again, so its receipts prove nothing.
         self.clear(keys::deployments_prefix(campaign)).await?;
+        if deployment.target.whole || !deployment.open(self).await? {
+            return Ok(0);
+        }
         Ok(deployment.shards(self.settings.shard_lists))
     }
 
@@ -59,6 +63,9 @@ impl Steps {
         };
         let deployment = Deployment::of(self, found).await?;
         let part = deployment.shard(shard, self.settings.shard_lists)?;
+        if deployment.target.whole || !deployment.open(self).await? {
+            return Ok(Published::default());
+        }
         let version = &deployment.version;
         let model = self.models.get(&version.arn, self.served_model(version)).await?;
         let published = deployment.publish(self, model, part).await?;
@@ -75,7 +82,9 @@ impl Steps {
     pub async fn swap(&self, campaign: &Arn) -> Result<(), Failure> {
         if let Some(found) = self.under_way::<Campaign>(campaign).await? {
             let deployment = Deployment::of(self, found).await?;
-            self.check_receipts(&deployment).await?;
+            if !deployment.target.whole {
+                self.check_receipts(&deployment).await?;
+            }
             self.finish(campaign, deployment.deployed()).await?;
         }
         self.clear(keys::deployments_prefix(campaign)).await

@@ -9,12 +9,12 @@ use domain::resource::{
     BatchInferenceJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType, ImportMode, Job,
     Schema, SolutionVersion, TrainingMode,
 };
-use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Status, recipes};
+use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slot, Slots, Status, recipes};
 use embedded::Embedded;
 use steps::progress::Silent;
 use steps::{Failure, ModelCache, Settings, Steps, failure};
 use store::tables::{PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
-use store::{ListKey, Lists, Objects, Resources, StoredList};
+use store::{ListKey, Lists, Objects, Resources, Shelf, StoredList};
 
 pub const USERS: usize = 60;
 pub const ITEMS: usize = 40;
@@ -166,10 +166,11 @@ impl App {
         version
     }
 
-    /// Another version with the same model.
-    pub async fn copy_of(&self, version: &Arn) -> Arn {
+    /// Another version with the same model, the second or a later one.
+    pub async fn copy_of(&self, version: &Arn, number: usize) -> Arn {
         let mut copy = self.get::<SolutionVersion>(version).await.unwrap();
-        copy.arn = arn(ResourceKind::SolutionVersion, &format!("{}/00000002", version.solution().tail()));
+        let tail = format!("{}/{number:08}", version.solution().tail());
+        copy.arn = arn(ResourceKind::SolutionVersion, &tail);
         self.create(copy.clone()).await;
         copy.arn
     }
@@ -180,6 +181,7 @@ impl App {
             arn: arn(ResourceKind::Campaign, name),
             name: name.into(),
             solution_version: version.clone(),
+            slots: Slots::default(),
             min_provisioned_tps: None,
             config: None,
             latest_update: None,
@@ -208,6 +210,21 @@ impl App {
 
     /// Asks for an update, and begins its job.
     pub async fn begin_update(&self, campaign: &Arn, version: &Arn) {
+        self.ask_for_update(campaign, version).await;
+        assert!(self.steps.begin_job(&Job::Deploy(campaign.clone())).await.unwrap());
+    }
+
+    /// Asks for an update and carries it out as a whole; answers with what it has become.
+    pub async fn updated(&self, campaign: &Arn, version: &Arn) -> Campaign {
+        self.ask_for_update(campaign, version).await;
+        self.steps.run(&Job::Deploy(campaign.clone())).await.unwrap();
+        let found = self.get::<Campaign>(campaign).await.unwrap();
+        at_rest(&found.latest_update.as_ref().unwrap().lifecycle);
+        assert_eq!(&found.solution_version, version);
+        found
+    }
+
+    pub async fn ask_for_update(&self, campaign: &Arn, version: &Arn) {
         self.change::<Campaign>(campaign, |campaign| {
             campaign.latest_update = Some(CampaignUpdate {
                 solution_version: version.clone(),
@@ -217,7 +234,6 @@ impl App {
             });
         })
         .await;
-        assert!(self.steps.begin_job(&Job::Deploy(campaign.clone())).await.unwrap());
     }
 
     /// A batch inference job that was just asked for.
@@ -238,13 +254,20 @@ impl App {
         arn
     }
 
-    /// Every list of a version that there is.
-    pub async fn lists(&self, version: &Arn) -> BTreeMap<String, StoredList> {
+    /// Every list that a campaign would answer with.
+    pub async fn served(&self, campaign: &Arn) -> BTreeMap<String, StoredList> {
+        let found = self.get::<Campaign>(campaign).await.unwrap();
+        self.lists(campaign, found.slots.serving, &found.solution_version).await
+    }
+
+    /// Every list of a version that there is in a slot.
+    pub async fn lists(&self, campaign: &Arn, slot: Slot, version: &Arn) -> BTreeMap<String, StoredList> {
         let names: Vec<String> = (0..USERS).map(user).chain((0..ITEMS).map(item)).collect();
         let keys = names.iter().flat_map(|name| [ListKey::User(name), ListKey::Item(name)]);
         let mut lists = BTreeMap::new();
         for key in keys.chain([ListKey::Cold]) {
-            if let Some(list) = self.steps.lists.get(version, &key).await.unwrap() {
+            let found = self.steps.lists.get(Shelf::new(campaign, slot), version, &key).await.unwrap();
+            if let Some(list) = found.list() {
                 lists.insert(key.to_string(), list);
             }
         }

@@ -15,7 +15,9 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::LIST;
 use super::codec::{EncodeError, StoredList};
-use super::key::{COLD_ID, ListKey, PARTITION_BYTES, VersionId};
+use super::key::ListKey;
+use super::shelf::{COLD_ID, PARTITION_BYTES, ShelfId};
+use super::stamp::{STAMP, STAMP_BYTES, Stamp};
 use crate::backoff::full_jitter;
 use crate::error::StoreError;
 use crate::tables::RECOMMENDATIONS;
@@ -79,8 +81,8 @@ impl ListRow {
             ListKey::User(id) | ListKey::Item(id) => id.len(),
             ListKey::Cold => COLD_ID.len(),
         };
-        let names = RECOMMENDATIONS.hash.len() + RECOMMENDATIONS.range.len() + LIST.len();
-        names + PARTITION_BYTES + id + self.bytes.len()
+        let names = RECOMMENDATIONS.hash.len() + RECOMMENDATIONS.range.len() + STAMP.len() + LIST.len();
+        names + PARTITION_BYTES + id + STAMP_BYTES + self.bytes.len()
     }
 
     /// Fewest write units that writing the row can cost.
@@ -100,17 +102,19 @@ pub struct Published {
 
 pub(super) async fn publish(
     writer: Writer<'_>,
-    version: VersionId,
+    shelf: ShelfId,
+    stamp: Stamp,
     rows: impl Stream<Item = ListRow>,
     mut written: impl FnMut(u64),
 ) -> Result<Published, StoreError> {
-    let version = &version;
+    let shelf = &shelf;
     let batches = rows.chunks(BATCH).map(|rows| {
         // DynamoDB refuses a batch that names a key twice.
         let rows: HashMap<OwnedKey, Vec<u8>> = rows.into_iter().map(|row| (row.key, row.bytes)).collect();
         let count = rows.len() as u64;
         let requests = rows.into_iter().map(|(key, bytes)| {
-            let mut item = version.row_key(&key.borrow());
+            let mut item = shelf.row_key(&key.borrow());
+            item.insert(STAMP.to_owned(), stamp.to_attribute());
             item.insert(LIST.to_owned(), AttributeValue::B(Blob::new(bytes)));
             let put = PutRequest::builder().set_item(Some(item)).build().expect("the item is set");
             WriteRequest::builder().put_request(put).build()
@@ -224,15 +228,16 @@ mod tests {
     #[test]
     fn the_size_is_that_of_the_row_that_is_written() {
         let scope = domain::Scope { region: "us-east-1".into(), account: "000000000000".into() };
-        let version = VersionId::of(&scope.arn(domain::ResourceKind::SolutionVersion, "films/0a1b2c3d"));
+        let campaign = scope.arn(domain::ResourceKind::Campaign, "films");
+        let shelf = ShelfId::of(super::super::Shelf::new(&campaign, domain::Slot::B));
         for key in [ListKey::User("somebody"), ListKey::Item("ö"), ListKey::Cold] {
             let row = ListRow::new(key, &scored(7, 1.0)).expect("a list");
-            let texts: usize = version
+            let texts: usize = shelf
                 .row_key(&key)
                 .iter()
                 .map(|(name, value)| name.len() + value.as_s().expect("a string").len())
                 .sum();
-            assert_eq!(row.size(), texts + LIST.len() + row.bytes.len(), "{key}");
+            assert_eq!(row.size(), texts + STAMP.len() + STAMP_BYTES + LIST.len() + row.bytes.len(), "{key}");
         }
     }
 }

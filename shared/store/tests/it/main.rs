@@ -15,15 +15,17 @@ fn every_call_can_be_spawned(
     lists: &store::Lists,
     objects: &store::Objects,
     arn: &domain::Arn,
+    shelf: store::Shelf<'_>,
     at: &store::S3Location,
 ) {
     fn is_send<T>(_: impl Future<Output = T> + Send) {}
     is_send(resources.update(arn, |_: &mut domain::resource::Schema| Ok::<_, std::io::Error>(())));
     is_send(resources.list(domain::ResourceKind::Schema, None, 1, None));
     is_send(resources.unfinished());
-    is_send(lists.get(arn, &store::ListKey::Cold));
-    is_send(lists.publish(arn, futures::stream::iter(Vec::new()), |_| {}));
-    is_send(lists.delete_version(arn));
+    is_send(lists.get(shelf, arn, &store::ListKey::Cold));
+    is_send(lists.get_latest(shelf, arn, &store::ListKey::Cold));
+    is_send(lists.publish(shelf, arn, futures::stream::iter(Vec::new()), |_| {}));
+    is_send(lists.delete(shelf));
     is_send(objects.get(at));
     is_send(objects.open(at));
     is_send(objects.open_range(at, "etag", 0..1));

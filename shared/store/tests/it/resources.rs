@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::resource::{Campaign, CampaignUpdate, DatasetGroup, Schema};
-use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Status};
+use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slots, Status};
 use embedded::Embedded;
 use store::resources::{CreateError, ReplaceError, UpdateError};
 use store::{Resources, StoreError, tables};
@@ -35,6 +35,7 @@ fn campaign(name: &str, solution: &str, lifecycle: Lifecycle) -> Campaign {
         arn: arn(ResourceKind::Campaign, name),
         name: name.into(),
         solution_version: arn(ResourceKind::SolutionVersion, &format!("{solution}/00000001")),
+        slots: Slots::default(),
         min_provisioned_tps: Some(1),
         config: None,
         latest_update: None,
