@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use cost::Workload;
 
 /// A recommender service that speaks the Amazon Personalize API, whole on one machine.
@@ -248,21 +248,9 @@ pub struct Cost {
     /// Trainings in a month, each followed by new lists for everybody; 0 for an idle deployment.
     #[arg(long, value_name = "N", default_value = "30", value_parser = whole(Workload::TRAININGS))]
     pub trainings_per_month: u64,
-    /// What becomes of the lists that a training replaces.
-    #[arg(long, value_enum, default_value_t = Superseded::Delete)]
-    pub superseded: Superseded,
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What becomes of lists that were replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Superseded {
-    /// Deleted row by row, billed like writing them.
-    Delete,
-    /// Written over by later lists; planned, not built.
-    Overwrite,
 }
 
 /// A whole number of a range; anything else is answered with the range.

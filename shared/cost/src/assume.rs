@@ -42,12 +42,12 @@ assumptions! {
     LIST_ROW_BYTES = 9.6 * PRECOMPUTED_RESULTS as f64, "bytes", "Size of a stored list with its keys", "100 ids of 8 characters with scores, as published; a test of the command compares";
     /// What a write unit covers.
     WRITE_UNIT_BYTES = 1024.0, "bytes", "Covered by a write unit", "DynamoDB; so a list is one write unit";
-    /// What a read unit covers.
-    READ_UNIT_BYTES = 4096.0, "bytes", "Covered by a read unit", "DynamoDB";
     /// Bytes that DynamoDB adds to each row in storage.
     ROW_OVERHEAD_BYTES = 100.0, "bytes", "Added by DynamoDB to a stored row", "DynamoDB, billing of storage";
-    /// Sets of lists and models that are kept.
-    VERSIONS_KEPT = 2.0, "versions", "Sets of lists and models kept", "what is served and what a rollback needs";
+    /// Slots of lists of a campaign.
+    SLOTS = 2.0, "slots", "Slots of lists of a campaign", "one serves while the next lists are written over the other; none is ever deleted";
+    /// Models that are kept.
+    VERSIONS_KEPT = 2.0, "versions", "Models kept", "what is served and what a rollback needs";
     /// Epochs of a training.
     EPOCHS = 10.0, "epochs", "Epochs of a training", "default of aws-hrnn";
     /// Trainings of a solution version.

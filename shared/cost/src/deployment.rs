@@ -3,7 +3,7 @@
 use crate::assume::*;
 use crate::bill::{Bill, Group};
 use crate::price;
-use crate::workload::{Superseded, Workload};
+use crate::workload::Workload;
 
 /// Bytes of the GB that AWS bills; the smaller of the two meanings, so the dearer.
 const GB: f64 = 1e9;
@@ -77,7 +77,8 @@ fn on_gpu(events: f64, trainings: f64) -> Bill {
     bill
 }
 
-/// A list for every user after each training.
+/// A list for every user after each training, over the list of the training before the last: the slot
+/// that does not serve. So nothing is ever deleted, which would cost what writing costs.
 fn publish(bill: &mut Bill, workload: &Workload) {
     let (users, trainings) = (workload.users as f64, workload.trainings as f64);
     let (items, interactions) = (workload.items as f64, workload.interactions as f64);
@@ -94,18 +95,12 @@ fn publish(bill: &mut Bill, workload: &Workload) {
     bill.add(Group::Use, "Training and publishing: objects read", gets, &price::S3_GET);
     let writes = trainings * users * list_write_units();
     bill.add(Group::Use, "Publishing: lists written", writes, &price::DYNAMODB_WRITE);
-    if workload.superseded == Superseded::Deleted {
-        // A delete costs what writing the row costs, and finding the keys reads whole rows.
-        bill.add(Group::Use, "Publishing: superseded lists deleted", writes, &price::DYNAMODB_WRITE);
-        let reads = trainings * users * LIST_ROW_BYTES / READ_UNIT_BYTES;
-        bill.add(Group::Use, "Publishing: superseded lists found", reads, &price::DYNAMODB_READ);
-    }
 }
 
 /// What costs while it exists.
 fn stand(bill: &mut Bill, workload: &Workload) {
     let (users, interactions) = (workload.users as f64, workload.interactions as f64);
-    let lists = VERSIONS_KEPT * users * (LIST_ROW_BYTES + ROW_OVERHEAD_BYTES) / GB;
+    let lists = SLOTS * users * (LIST_ROW_BYTES + ROW_OVERHEAD_BYTES) / GB;
     bill.add(Group::Standing, "Lists stored", lists, &price::DYNAMODB_STORAGE);
     let models = VERSIONS_KEPT * workload.items as f64 * MODEL_BYTES_PER_ITEM;
     let objects = (interactions * (CSV_BYTES + PARQUET_BYTES) + models) / GB;

@@ -16,4 +16,4 @@ pub use bill::{Bill, Group, LineItem};
 pub use deployment::deployment;
 pub use hosted::{hosted, hosted_with_training_in_proportion};
 pub use price::Price;
-pub use workload::{Superseded, Workload};
+pub use workload::Workload;

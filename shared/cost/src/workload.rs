@@ -15,21 +15,6 @@ pub struct Workload {
     pub requests: u64,
     /// Trainings in the month, each followed by new lists for everybody.
     pub trainings: u64,
-    /// What becomes of the lists that a training replaces.
-    pub superseded: Superseded,
-}
-
-/// What becomes of the lists that a training replaces.
-///
-/// Keeping them all is not offered: it has no monthly price, because it grows without end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Superseded {
-    /// Deleted row by row, which DynamoDB bills like writing them. The only way that the code has, and
-    /// only the deletion of a solution goes it; nothing deletes single versions yet.
-    #[default]
-    Deleted,
-    /// Written over by the training after next, which costs nothing more. Planned, not built.
-    Overwritten,
 }
 
 impl Workload {

@@ -1,6 +1,6 @@
 //! What the bills promise.
 
-use cost::{Bill, Group, Superseded, Workload, assume, deployment, hosted, price};
+use cost::{Bill, Group, Workload, assume, deployment, hosted, price};
 use proptest::prelude::*;
 
 /// The workload that we want to serve for a tenth of the hosted service's price.
@@ -10,7 +10,6 @@ const BAR: Workload = Workload {
     interactions: 100_000_000,
     requests: 10_000_000,
     trainings: 30,
-    superseded: Superseded::Overwritten,
 };
 
 fn near(a: f64, b: f64) -> bool {
@@ -24,7 +23,7 @@ fn line(bill: &Bill, what: &str) -> f64 {
 #[test]
 fn an_idle_deployment_costs_nothing_for_compute_and_use() {
     let nothing = Workload { users: 0, items: 0, interactions: 0, ..BAR.idle() };
-    for workload in [nothing, BAR.idle(), Workload { superseded: Superseded::Deleted, ..BAR.idle() }] {
+    for workload in [nothing, BAR.idle()] {
         let bill = deployment(&workload);
         assert_eq!(bill.of(Group::Compute), 0.0, "{workload:?}");
         assert_eq!(bill.of(Group::Use), 0.0, "{workload:?}");
@@ -41,29 +40,33 @@ fn the_hosted_service_bills_its_minimum_while_idle() {
 }
 
 #[test]
-fn a_million_users_daily_and_ten_million_requests_cost_less_than_a_tenth_when_lists_are_overwritten() {
+fn a_million_users_daily_and_ten_million_requests_cost_less_than_a_tenth() {
     let (ours, theirs) = (deployment(&BAR).total(), hosted(&BAR).total());
     assert!(ours < theirs / 10.0, "{ours} against {theirs}");
-}
-
-/// Not what we want, and so until superseded lists are written over: row by row, deleting a million
-/// lists costs as much as writing them. Turn this around, and the default with it, once that is built.
-#[test]
-fn deleting_superseded_lists_row_by_row_misses_the_tenth() {
-    let deleted = Workload { superseded: Superseded::Deleted, ..BAR };
-    let ratio = deployment(&deleted).total() / hosted(&deleted).total();
-    assert!((0.10..0.125).contains(&ratio), "{ratio}");
 }
 
 #[test]
 fn rewriting_a_million_lists_daily_is_thirty_million_write_units() {
     assert_eq!(assume::list_write_units(), 1.0);
-    assert!(near(line(&deployment(&BAR), "Publishing: lists written"), 18.75));
+    let bill = deployment(&BAR);
+    assert!(near(line(&bill, "Publishing: lists written"), 18.75));
+    // They are all that is written: new lists go over old ones, and nothing is deleted.
+    let writes = bill.items.iter().filter(|item| item.price == &price::DYNAMODB_WRITE);
+    assert_eq!(writes.map(|item| item.what).collect::<Vec<_>>(), ["Publishing: lists written"]);
+}
+
+#[test]
+fn two_lists_are_stored_for_each_user() {
+    let gigabytes = 2.0 * BAR.users as f64 * (assume::LIST_ROW_BYTES + assume::ROW_OVERHEAD_BYTES) / 1e9;
+    for workload in [BAR, BAR.idle()] {
+        let stored = line(&deployment(&workload), "Lists stored");
+        assert!(near(stored, gigabytes * price::DYNAMODB_STORAGE.usd), "{stored}");
+    }
 }
 
 #[test]
 fn every_line_names_a_price_with_its_page_and_date() {
-    let bills = [deployment(&Workload { superseded: Superseded::Deleted, ..BAR }), hosted(&BAR)];
+    let bills = [deployment(&BAR), hosted(&BAR)];
     for item in bills.iter().flat_map(|bill| &bill.items) {
         assert!(item.price.source.starts_with("https://aws.amazon.com/"), "{item:?}");
         assert!(item.price.as_of.contains("20"), "{item:?}");
@@ -92,15 +95,12 @@ fn the_hosted_price_falls_in_its_steps() {
 
 fn workloads() -> impl Strategy<Value = Workload> {
     let counts = (1..10_000_000u64, 1..1_000_000u64, 1..1_000_000_000u64, 0..2_000_000_000u64, 0..=744u64);
-    (counts, any::<bool>()).prop_map(|((users, items, interactions, requests, trainings), deleted)| {
-        Workload {
-            users,
-            items,
-            interactions,
-            requests,
-            trainings,
-            superseded: if deleted { Superseded::Deleted } else { Superseded::Overwritten },
-        }
+    counts.prop_map(|(users, items, interactions, requests, trainings)| Workload {
+        users,
+        items,
+        interactions,
+        requests,
+        trainings,
     })
 }
 

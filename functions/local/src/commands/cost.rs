@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cost::{Bill, Group, LineItem, Price, Workload, assume, price};
 use serde_json::{Value, json};
 
-use crate::cli::{Cost, Superseded};
+use crate::cli::Cost;
 use crate::table;
 
 /// The part of the hosted price that we want to stay below.
@@ -19,10 +19,6 @@ pub fn run(options: &Cost) {
         interactions: options.interactions,
         requests: options.requests,
         trainings: options.trainings_per_month,
-        superseded: match options.superseded {
-            Superseded::Delete => cost::Superseded::Deleted,
-            Superseded::Overwrite => cost::Superseded::Overwritten,
-        },
     });
     if options.json {
         println!("{:#}", comparison.to_json());
@@ -57,7 +53,7 @@ impl Comparison {
     }
 
     fn to_json(&self) -> Value {
-        let Workload { users, items, interactions, requests, trainings, .. } = self.workload;
+        let Workload { users, items, interactions, requests, trainings } = self.workload;
         let assumptions: Vec<Value> = assume::ALL
             .iter()
             .map(|a| json!({ "what": a.what, "value": a.value, "unit": a.unit, "why": a.why }))
@@ -71,7 +67,6 @@ impl Comparison {
                 "interactions": interactions,
                 "requests": requests,
                 "trainingsPerMonth": trainings,
-                "superseded": self.superseded(),
             },
             "deployment": bill_json(&self.deployment),
             "idle": bill_json(&self.idle),
@@ -100,7 +95,7 @@ impl Comparison {
             "Were its training hours to grow with the interactions, the hosted service would ask {:.2}.\n",
             self.hosted_in_proportion.total()
         );
-        text += self.superseded_text();
+        text += "New lists are written over those that no longer serve; nothing is deleted, and nothing piles up.\n";
         text += "\nPrices, without free tiers\n";
         text += &prices_text([&self.deployment, &self.hosted]);
         text += "\nAssumptions\n";
@@ -109,24 +104,6 @@ impl Comparison {
             .map(|a| vec![a.what.to_owned(), format!("{} {}", number(a.value), a.unit), a.why.to_owned()])
             .collect();
         text + &table::render(&["what", "value", "why"], &rows)
-    }
-
-    fn superseded(&self) -> &'static str {
-        match self.workload.superseded {
-            cost::Superseded::Deleted => "delete",
-            cost::Superseded::Overwritten => "overwrite",
-        }
-    }
-
-    fn superseded_text(&self) -> &'static str {
-        match self.workload.superseded {
-            cost::Superseded::Deleted => {
-                "Lists that a training replaces are deleted row by row, billed like writing them; kept, they grow for ever.\n"
-            }
-            cost::Superseded::Overwritten => {
-                "Lists that a training replaces are written over later; that is planned, and not built.\n"
-            }
-        }
     }
 }
 
@@ -234,8 +211,9 @@ mod tests {
         let items = (0..domain::limits::PRECOMPUTED_RESULTS).map(|i| format!("{:08}", i * 7_919));
         let scores = (0..domain::limits::PRECOMPUTED_RESULTS).map(|i| 0.04 * (-(i as f32) * 0.062).exp());
         let list = StoredList { items: items.collect(), scores: scores.collect() };
-        // Attribute names (3), partition key (13) and a user id of 8 characters come on top.
-        let row = (list.encode().expect("a valid list").len() + 3 + 13 + 8) as f64;
+        // A user id of 8 characters is a part of it.
+        let row = store::ListRow::new(store::ListKey::User("00000001"), &list).expect("a valid list");
+        let row = row.size() as f64;
         assert!(row <= assume::LIST_ROW_BYTES && row > 0.9 * assume::LIST_ROW_BYTES, "{row} bytes");
     }
 }
