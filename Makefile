@@ -20,7 +20,7 @@ SAM := .venv-sam/bin/sam
 # Name of the deployed stack, in lower case: the bucket is named after it.
 STACK ?= osusume
 
-.PHONY: build demo serve test test-rust test-python test-aws test-sam lint lint-template deny deploy destroy bench clean
+.PHONY: build bins demo serve test test-rust test-python test-aws test-sam lint lint-template deny deploy destroy bench clean
 
 build: ## Builds the osusume command.
 	@cargo build --release --locked -p local
@@ -48,10 +48,13 @@ deny: $(CARGO_DENY) ## Licences and sources of dependencies. Builds cargo-deny t
 $(CARGO_DENY):
 	@cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2
 
-test-rust: ## Unit, property and integration tests in Rust.
-	@cargo test --release --locked --workspace
+bins: ## Everything that is shipped, in the one build that all tests use.
+	@cargo build --release --locked --workspace --bins $(FUNCTIONS)
 
-test-python: build $(VENV)/ready ## The official Python clients against `osusume serve`.
+test-rust: bins ## Unit, property and integration tests in Rust.
+	@OSUSUME_BIN=$(CURDIR)/$(OSUSUME) cargo test --release --locked --workspace $(FUNCTIONS)
+
+test-python: bins $(VENV)/ready ## The official Python clients against `osusume serve`.
 	@OSUSUME_BIN=$(CURDIR)/$(OSUSUME) $(PYTHON) -m pytest -q tests/python
 
 $(VENV)/ready: tests/python/requirements.txt
@@ -73,7 +76,7 @@ $(SAM): tests/aws/requirements-sam.txt
 	.venv-aws/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-test-aws: $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by the real SAM CLI.
+test-aws: bins $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by the real SAM CLI.
 	@MINISTACK=$(CURDIR)/.venv-aws/bin/ministack SAM=$(CURDIR)/$(SAM) .venv-aws/bin/python -m pytest -q tests/aws
 
 # With cargo's own environment: sudo -E env PATH="$PATH" make test-sam
@@ -104,9 +107,15 @@ SMALL = $(if $(filter lambda,$(LAMBDA_PROFILE)),-C relocation-model=static -C li
 , := ,
 
 # `sam build` makes one of these for each function of template.yaml and names the folder in ARTIFACTS_DIR.
-# Each is built by itself: in a build of all of them features of one would make the others larger.
+# What is deployed is built by itself: in a build of all of them features of one make the others larger.
+# Tests set the profile to `release` and take the functions from the build that they have made anyway.
 build-%Function:
 	@name=$$(echo '$*' | tr A-Z a-z)
+	if [ $(LAMBDA_PROFILE) = release ]; then
+		cargo build --release --locked --workspace --bins $(FUNCTIONS)
+		install -D target/release/$$name '$(ARTIFACTS_DIR)/bootstrap'
+		exit
+	fi
 	features=$$(grep -q '^lambda = ' functions/$$name/Cargo.toml && echo '--features lambda' || true)
 	cargo rustc --profile $(LAMBDA_PROFILE) --locked -p $$name $$features --bin $$name -- $(SMALL)
 	install -D target/$(LAMBDA_PROFILE)/$$name '$(ARTIFACTS_DIR)/bootstrap'

@@ -19,11 +19,9 @@ WITH_BATCH = {"UseBatch": True, "UseGpus": False}
 
 @pytest.fixture(scope="module")
 def trainer():
-    """The trainer, built as the functions are."""
-    profile = os.environ.get("LAMBDA_PROFILE", "release")
-    command = ["cargo", "build", "--quiet", "--profile", profile, "--locked", "-p", "train", "--bin", "train"]
-    subprocess.run(command, cwd=ROOT, check=True)
-    return ROOT / "target" / profile / "train"
+    """The trainer, from the build that the functions come from."""
+    subprocess.run(["make", "bins"], cwd=ROOT, check=True)
+    return ROOT / "target/release/train"
 
 
 @pytest.fixture(scope="module")
