@@ -109,13 +109,17 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
         .resources
         .update(&request.campaign, |campaign: &mut Campaign| {
             rules::must_be_updatable(&Resource::from(campaign.clone()), campaign.latest_update.as_ref())?;
-            campaign.latest_update = Some(CampaignUpdate {
+            let update = CampaignUpdate {
                 solution_version: version.arn.clone(),
                 min_provisioned_tps: request.min_provisioned_tps.or(campaign.min_provisioned_tps),
                 config: request.config.clone().or(campaign.config.clone()),
                 lifecycle: Lifecycle::pending((control.clock)()),
-            });
+            };
             campaign.attempts = 0;
+            match campaign.lifecycle.status {
+                Status::CreateFailed => create_anew(campaign, update),
+                _ => campaign.latest_update = Some(update),
+            }
             Ok(())
         })
         .await;
@@ -132,10 +136,20 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     Ok(Some(Shape::new().arn("campaignArn", &request.campaign).into()))
 }
 
+/// A campaign that failed serves nothing beside which an update could wait, so it becomes what is asked
+/// for and its creation begins again.
+fn create_anew(campaign: &mut Campaign, update: CampaignUpdate) {
+    campaign.solution_version = update.solution_version;
+    campaign.min_provisioned_tps = update.min_provisioned_tps;
+    campaign.config = update.config;
+    campaign.latest_update = None;
+    campaign.lifecycle = Lifecycle { created: campaign.lifecycle.created, ..update.lifecycle };
+}
+
 /// Takes back an update that could not be started, so that the caller may ask again.
 async fn withdraw_update(control: &Control, before: &Campaign) -> Result<(), ApiError> {
     let withdrawn = control.resources.update(&before.arn, |campaign: &mut Campaign| {
-        campaign.latest_update = before.latest_update.clone();
+        *campaign = before.clone();
         Ok::<_, std::convert::Infallible>(())
     });
     withdrawn.await.map(drop).map_err(ApiError::internal)

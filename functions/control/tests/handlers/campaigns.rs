@@ -120,3 +120,23 @@ async fn an_update_that_cannot_be_launched_is_taken_back() {
     app.change(&campaign, finished).await;
     app.ok("DeleteCampaign", json!({ "campaignArn": campaign })).await;
 }
+
+/// Regression: the update of a campaign that had failed stayed `CREATE PENDING` for ever, because the
+/// deployment looked at the campaign's own status, which was at rest.
+#[tokio::test]
+async fn a_campaign_that_failed_is_created_anew_by_an_update() {
+    let app = App::start().await;
+    let group = app.filled_group("films").await;
+    let solution = app.solution(&group, "films", POPULARITY).await;
+    let (first, second) = (app.trained(&solution).await, app.trained(&solution).await);
+    let campaign = app.campaign("films", &first).await;
+    app.set_status(&campaign, Status::CreateFailed).await;
+    app.launched();
+    app.ok("UpdateCampaign", json!({ "campaignArn": campaign, "solutionVersionArn": second })).await;
+    assert_eq!(app.launched(), vec![Job::Deploy(campaign.parse().unwrap())]);
+    let described = app.ok("DescribeCampaign", json!({ "campaignArn": campaign })).await["campaign"].clone();
+    assert_eq!(described["status"], "CREATE PENDING");
+    assert_eq!(described["solutionVersionArn"], second.as_str());
+    assert!(described.get("latestCampaignUpdate").is_none(), "{described}");
+    assert!(described.get("failureReason").is_none(), "{described}");
+}
