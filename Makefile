@@ -62,9 +62,12 @@ $(VENV)/ready: tests/python/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-bench: build ## Every figure of BENCHMARKS.md. Needs DATA and PEERS, and a quiet machine.
+# The Lambda runtime interface emulator comes with the SAM CLI.
+RIE = $(wildcard .venv-sam/lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64)
+
+bench: build $(SAM) ## Every figure of BENCHMARKS.md. Needs DATA and PEERS, and a quiet machine.
 	@[ -n "$${BENCH_PYTHON:-}" ] || { python3 -m venv .venv-bench; .venv-bench/bin/pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt; }
-	"$${BENCH_PYTHON:-.venv-bench/bin/python}" tests/bench/run --data '$(DATA)' --peers '$(PEERS)' $(BENCH)
+	"$${BENCH_PYTHON:-.venv-bench/bin/python}" tests/bench/run --data '$(DATA)' --peers '$(PEERS)' --rie '$(CURDIR)/$(RIE)' $(BENCH)
 
 $(SAM): tests/aws/requirements-sam.txt
 	@python3 -m venv .venv-sam
