@@ -1,23 +1,21 @@
 # The trainer's container: `make image` builds it, `infra/train.asl.json` starts it through AWS Batch.
 #
-# Two targets: `cpu` over a Debian base, `gpu` over NVIDIA's CUDA runtime (the trainer finds CUDA when it
-# starts, and does without). Both bases are given by digest, so that the same build gives the same image:
+# Two targets: `cpu` over a Debian base, `gpu` over NVIDIA's CUDA runtime (the trainer looks for CUDA when
+# it starts, and does without). Both bases are given by digest, so that the same build gives the same
+# image: Debian's of all architectures, NVIDIA's of x86_64.
 #
-#   docker build -f infra/train.Dockerfile --target cpu --build-arg CPU_BASE=debian:bookworm-slim@sha256:… .
-#   docker build -f infra/train.Dockerfile --target gpu --build-arg CUDA_BASE=nvidia/cuda:12.6.3-runtime-ubuntu24.04@sha256:… .
-#
-# The program is compiled before (`cargo build --profile lambda -p train`), not in here: the build machine
-# has the toolchain and the compiled dependencies already.
-ARG CPU_BASE=a-base-by-digest-is-needed
-ARG CUDA_BASE=a-base-by-digest-is-needed
+# The program is compiled before and is all of the context: the build machine has the toolchain and the
+# compiled dependencies already. Its C library must not be newer than the base's.
+ARG CPU_BASE=debian:trixie-slim@sha256:28de0877c2189802884ccd20f15ee41c203573bd87bb6b883f5f46362d24c5c2
+ARG CUDA_BASE=nvidia/cuda:12.8.1-runtime-ubuntu24.04@sha256:828c4d878adcaa4265d80c95d8ec877149b49bb2419a4cf3bb6aa889bbb7ca2e
 
 FROM ${CPU_BASE} AS cpu
-COPY --chmod=0555 target/lambda/train /usr/local/bin/train
+COPY train /usr/local/bin/train
 # Nobody: the program reads its environment and the network, and writes neither files nor ports.
 USER 65534:65534
 ENTRYPOINT ["/usr/local/bin/train"]
 
 FROM ${CUDA_BASE} AS gpu
-COPY --chmod=0555 target/lambda/train /usr/local/bin/train
+COPY train /usr/local/bin/train
 USER 65534:65534
 ENTRYPOINT ["/usr/local/bin/train"]
