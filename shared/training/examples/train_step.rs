@@ -104,6 +104,7 @@ fn window(settings: &Settings, random: &mut Random) -> Window {
         gaps: vec![0; rows],
         weights: vec![weight; rows],
         keep: vec![0.0; settings.lanes],
+        ..Window::default()
     }
 }
 

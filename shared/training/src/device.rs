@@ -2,8 +2,8 @@
 //!
 //! The model is written once against [`Device`]. Two rules keep it that way. Operations see whole
 //! matrices in buffers of the device, never slices or iterators of the host. And the operations on one
-//! shard's tensors run in order, as on one stream, while [`Device::each_shard`], [`Device::sparse_step`]
-//! and [`Device::dense_step`] may use every core there is.
+//! shard's tensors run in order, as on one stream, while [`Device::each_shard`], [`Device::sum_rows`],
+//! [`Device::sparse_step`] and [`Device::dense_step`] may use every core there is.
 //!
 //! Letters: T time steps, B lanes, N = T·B rows in time-major order, E embedding, H hidden, S negatives,
 //! V items. All widths (E, H, S) are multiples of [`LANE`]; the model pads with zeros where needed.
@@ -122,6 +122,18 @@ pub struct Contribution<'a, D: Device> {
     pub start: usize,
     /// \[count\], or none for 1.
     pub scale: Option<&'a D::Buffer>,
+    /// The source row of each contribution, or none for row i.
+    pub from: Option<&'a D::Index>,
+}
+
+/// Weighted sums of a table's rows: bag n is the entries `offsets[n]..offsets[n + 1]`.
+pub struct Bags<D: Device> {
+    /// One more than there are bags.
+    pub offsets: D::Index,
+    /// The table's row of each entry.
+    pub rows: D::Index,
+    /// The weight of each entry; room for at least as many.
+    pub scales: D::Buffer,
 }
 
 /// How a step turns gradients into new weights.
@@ -246,6 +258,8 @@ pub trait Device: Sync + Sized {
         rows: &Self::Index,
         out: &mut Self::Buffer,
     );
+    /// out\[n\] += Σ scales\[i\] · table\[rows\[i\]\] over the entries i of bag n.
+    fn add_bags(&self, table: &Self::Buffer, width: usize, bags: &Bags<Self>, out: &mut Self::Buffer);
     /// out\[start + rows\[n\]·width\] += source\[n\], for a small dense table of `count` rows, zeroed first.
     fn scatter_add(
         &self,
@@ -336,6 +350,14 @@ pub trait Device: Sync + Sized {
     fn each_shard(&self, count: usize, work: &(dyn Fn(usize) + Sync));
     /// One optimiser step on dense weights; the gradient is the sum over `gradients`, in order.
     fn dense_step(&self, weights: &mut Weights<Self>, gradients: &[&Self::Buffer], rule: Rule);
+    /// out\[r\] = the sum of the contributions to slot r, in order, for every r below `count`.
+    fn sum_rows(
+        &self,
+        width: usize,
+        count: usize,
+        contributions: &[Contribution<'_, Self>],
+        out: &mut Self::Buffer,
+    );
     /// One optimiser step on `rows` of a table; each row's gradient is the sum of its contributions, in
     /// order. The cost depends on the rows named, not on the table.
     fn sparse_step(

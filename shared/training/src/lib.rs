@@ -5,13 +5,16 @@
 //! and checked against finite differences. Training the same windows with the same seed gives the same
 //! bytes whatever the number of threads.
 //!
-//! Start reading at [`network`]; [`trainer`] makes steps of it, [`windows`] feeds it.
+//! Start reading at [`network`]; [`trainer`] makes steps of it, [`windows`] feeds it,
+//! [`features`] describes items by more than their number.
 
 pub mod network;
 
 pub mod trainer;
 
 pub mod windows;
+
+pub mod features;
 
 pub mod device;
 

@@ -1,18 +1,22 @@
 //! The network: its weights, and one shard's way forward and back.
 //!
 //! ```text
-//! x[t] = dropout(item[t]) + gap[t]                                    (B, E)
+//! x[t] = dropout(item[t] + context[t]) + gap[t]                       (B, E)
 //! h[t] = GRU(x[t], h[t−1])                                            (B, H)
 //! m[t] = (1 − rate) · m[t−1] + √rate · x[t]                           (B, E)
-//! q[t] = dropout(h[t])·P + x[t]·A + dropout(m[t])·C + c               (B, E)
+//! q[t] = dropout(h[t])·P + x[t]·A + dropout(m[t])·C + c + side[t]     (B, E)
 //! logit of item v = q[t] · item[v] + bias[v]
 //! ```
+//!
+//! `context` and `side` are sums of rows that a window may name: what is known of the event, of the user and
+//! of the request. Most windows name none.
 //!
 //! With tied tables the item that comes in and the item that is scored share one embedding, so a query
 //! needs to be brought from H to E. P does that; A adds what the last item alone says (a transition
 //! matrix of low rank) and C the lasting taste. With separate tables q is the state itself.
 
 use crate::device::{Device, Dropout, GruShape, Matrix, Negatives, Onto, SoftmaxGradients, SoftmaxInput};
+use crate::features::DeviceBags;
 use crate::windows::Window;
 
 /// Sizes that the weights depend on. Widths are multiples of [`crate::device::LANE`].
@@ -163,6 +167,8 @@ pub struct Model<'a, D: Device> {
     pub output: &'a D::Buffer,
     /// Output biases.
     pub bias: &'a D::Buffer,
+    /// The rows that a window's own bags name.
+    pub rows: &'a D::Buffer,
 }
 
 /// One shard's tensors. The names are those of the module's formulas.
@@ -173,6 +179,10 @@ pub struct Shard<D: Device> {
     gaps: D::Index,
     targets: D::Index,
     weights: D::Buffer,
+    /// The window's own rows on the way in.
+    pub(crate) inputs: DeviceBags<D>,
+    /// The same for the queries.
+    pub(crate) queries: DeviceBags<D>,
     x: D::Buffer,
     gru_inputs: D::Buffer,
     states: D::Buffer,
@@ -219,6 +229,8 @@ impl<D: Device> Shard<D> {
             gaps: device.index(),
             targets: device.index(),
             weights: device.buffer(n),
+            inputs: DeviceBags::new(device),
+            queries: DeviceBags::new(device),
             x: device.buffer(n * e),
             gru_inputs: device.buffer(n * 3 * h),
             states: device.buffer((n + lanes) * h),
@@ -280,6 +292,12 @@ impl<D: Device> Shard<D> {
         device.write_index(&mut self.gaps, &window.gaps);
         device.write_index(&mut self.targets, &window.targets);
         device.write(&mut self.weights, 0, &window.weights);
+        for (to, bags) in [(&mut self.inputs, &window.inputs), (&mut self.queries, &window.queries)] {
+            // Without rows there is nothing to load, unless those of an earlier window are there.
+            if to.count > 0 || !bags.rows.is_empty() {
+                to.load(device, bags);
+            }
+        }
         let (last, block) = (self.steps * self.lanes, self.lanes);
         device.copy_within(&mut self.states, last * shape.hidden, block * shape.hidden, 0);
         device.scale_rows(&mut self.states, 0, shape.hidden, &window.keep);
@@ -293,7 +311,15 @@ impl<D: Device> Shard<D> {
     fn recur(&mut self, device: &D, model: &Model<'_, D>, dropout: Dropout) {
         let (shape, at) = (model.shape, Layout::new(model.shape));
         let (n, e, h) = (self.steps * self.lanes, shape.embedding, shape.hidden);
-        device.gather(model.input, e, &self.items, dropout, &mut self.x);
+        if self.inputs.count == 0 {
+            device.gather(model.input, e, &self.items, dropout, &mut self.x);
+        } else {
+            device.gather(model.input, e, &self.items, Dropout::NONE, &mut self.x);
+            device.add_bags(model.rows, e, &self.inputs.bags, &mut self.x);
+            if dropout.share > 0.0 {
+                device.dropout_in_place(&mut self.x, n * e, dropout);
+            }
+        }
         device.add_rows(model.dense, at.gaps, e, &self.gaps, &mut self.x);
         let bias = Onto::Bias(model.dense, at.input_bias);
         let x = Matrix::new(&self.x, 0, n, e);
@@ -331,6 +357,9 @@ impl<D: Device> Shard<D> {
             Matrix::new(&self.averages, self.lanes * e, n, e)
         };
         device.product(averages, &operands.average, Onto::Old, &mut self.q, 0, e);
+        if self.queries.count > 0 {
+            device.add_bags(model.rows, e, &self.queries.bags, &mut self.q);
+        }
     }
 
     /// The loss and its gradient with respect to queries and output rows.

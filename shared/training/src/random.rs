@@ -54,6 +54,14 @@ impl Random {
     }
 }
 
+/// A number on [0, 1) that is a function of a seed and a number alone.
+pub fn share(seed: u64, number: u32) -> f32 {
+    let mut z = seed ^ u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 40) as f32 / 16_777_216.0
+}
+
 /// Draws items in proportion to weights, in constant time (Walker's alias method).
 #[derive(Clone, Debug)]
 pub struct Sampler {

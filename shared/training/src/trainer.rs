@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use crate::cpu::power;
 use crate::device::{BETA1, BETA2, Contribution, Device, Negatives, Rule, Weights};
+use crate::features::{ItemFeatures, Touched};
 use crate::network::{DropoutShares, Layout, Model, Operands, Shape, Shard};
 use crate::random::{Random, Sampler};
 use crate::windows::{NONE, Window};
@@ -52,7 +53,7 @@ pub struct Settings {
 pub struct HostWeights {
     /// Dense weights.
     pub dense: Vec<f32>,
-    /// Input embeddings.
+    /// Input embeddings, and after them the rows of features, if there are any.
     pub input: Vec<f32>,
     /// Output embeddings, unless tied.
     pub output: Option<Vec<f32>>,
@@ -98,6 +99,9 @@ pub struct Trainer<'d, D: Device> {
     settings: Settings,
     dense: Weights<D>,
     input: Weights<D>,
+    // Of the input table: the items and their features.
+    rows: usize,
+    touched: Option<Touched<D>>,
     output: Option<Weights<D>>,
     bias: Weights<D>,
     operands: Operands<D>,
@@ -142,9 +146,12 @@ impl<'d, D: Device> Trainer<'d, D> {
         assert!(count.is_multiple_of(16), "{count} negatives are not a multiple of 16");
         let dropout = settings.dropout.input > 0.0 || settings.dropout.state > 0.0;
         let shard = || Mutex::new(Shard::new(device, &shape, settings.steps, settings.lanes, count, dropout));
+        let rows = weights.input.len() / shape.embedding;
         Self {
             dense: upload(&weights.dense, 0),
-            input: upload(&weights.input, shape.items),
+            input: upload(&weights.input, rows),
+            rows,
+            touched: None,
             output: weights.output.as_deref().map(|values| upload(values, shape.items)),
             bias: upload(&weights.bias, shape.items),
             operands: Operands::new(device),
@@ -175,6 +182,17 @@ impl<'d, D: Device> Trainer<'d, D> {
         }
     }
 
+    /// Describes items by features too, whose rows follow the items' own in the input table.
+    ///
+    /// Only for tied tables: one description serves both sides.
+    pub fn with_features(self, features: ItemFeatures) -> Self {
+        let Settings { shape, steps, lanes, shards, seed, .. } = self.settings;
+        assert!(shape.tied, "features describe items of tied tables");
+        let most = (self.negatives.count + 2 * steps * lanes * shards).min(shape.items);
+        let touched = Touched::new(self.device, features, self.rows, shape.embedding, most, shards, seed);
+        Self { touched: Some(touched), ..self }
+    }
+
     /// One step at a learning rate; windows are one per shard. Returns the sum of weighted losses.
     pub fn step(&mut self, windows: &[Window], rate: f32) -> f64 {
         let ids = self.draw_negatives();
@@ -193,7 +211,7 @@ impl<'d, D: Device> Trainer<'d, D> {
         let shape = &self.settings.shape;
         HostWeights {
             dense: read(&self.dense, Layout::new(shape).len),
-            input: read(&self.input, shape.items * shape.embedding),
+            input: read(&self.input, self.rows * shape.embedding),
             output: self.output.as_ref().map(|output| read(output, shape.items * shape.query())),
             bias: read(&self.bias, shape.items),
         }
@@ -214,12 +232,24 @@ impl<'d, D: Device> Trainer<'d, D> {
     /// Loss and gradients of one step, left in the shards.
     fn gradients(&mut self, windows: &[Window], ids: &[u32]) -> f64 {
         let shape = self.settings.shape;
-        let output = self.output.as_ref().unwrap_or(&self.input);
         self.operands.prepare(self.device, &shape, &self.dense.values);
-        self.device.write_index(&mut self.negatives.ids, ids);
-        let Negatives { ids: rows, forward, backward, .. } = &mut self.negatives;
-        self.device.prepare_rows(&output.values, shape.query(), rows, forward, backward);
         self.device.read(&self.bias.values, 0, &mut self.host_bias);
+        if let Some(touched) = &mut self.touched {
+            touched.load(self.device, &self.input.values, &self.host_bias, windows, ids, self.step);
+        }
+        let (input, output, bias, numbers, windows) = match &self.touched {
+            Some(touched) => {
+                let (vectors, bias) = (&touched.vectors, &touched.bias);
+                (vectors, vectors, bias, touched.negatives.as_slice(), touched.windows.as_slice())
+            }
+            None => {
+                let output = self.output.as_ref().unwrap_or(&self.input);
+                (&self.input.values, &output.values, &self.bias.values, ids, windows)
+            }
+        };
+        self.device.write_index(&mut self.negatives.ids, numbers);
+        let Negatives { ids: rows, forward, backward, .. } = &mut self.negatives;
+        self.device.prepare_rows(output, shape.query(), rows, forward, backward);
         // A negative drawn with probability p stands for 1 / (count · p) items of the full sum.
         let sampled = self.settings.negatives > 0;
         let log_count = (self.negatives.count as f32).ln();
@@ -237,9 +267,10 @@ impl<'d, D: Device> Trainer<'d, D> {
             shape: &shape,
             dense: &self.dense.values,
             operands: &self.operands,
-            input: &self.input.values,
-            output: &output.values,
-            bias: &self.bias.values,
+            input,
+            output,
+            bias,
+            rows: &self.input.values,
         };
         let (device, negatives, settings) = (self.device, &self.negatives, &self.settings);
         let base = self.step.wrapping_mul(0x9e37_79b1) ^ settings.seed as u32;
@@ -282,27 +313,47 @@ impl<'d, D: Device> Trainer<'d, D> {
             let (queries, start) = shard.queries(&shape);
             let targets = &self.indices.targets[i];
             let scale = Some(&shard.target_scale);
-            outputs.push(Contribution { slots: targets, count: rows, source: queries, start, scale });
+            outputs.push(Contribution {
+                slots: targets,
+                count: rows,
+                source: queries,
+                start,
+                scale,
+                from: None,
+            });
             biases.push(Contribution {
                 slots: targets,
                 count: rows,
                 source: &shard.target_scale,
                 start: 0,
                 scale: None,
+                from: None,
             });
             let (slots, count) = (&self.indices.negatives, ids.len());
-            outputs.push(Contribution { slots, count, source: &shard.d_negatives, start: 0, scale: None });
-            biases.push(Contribution { slots, count, source: &shard.d_negative_bias, start: 0, scale: None });
+            let to_all = |slots, count, source| Contribution {
+                slots,
+                count,
+                source,
+                start: 0,
+                scale: None,
+                from: None,
+            };
+            outputs.push(to_all(slots, count, &shard.d_negatives));
+            biases.push(to_all(slots, count, &shard.d_negative_bias));
             let slots = &self.indices.inputs[i];
-            inputs.push(Contribution { slots, count: rows, source: &shard.d_x, start: 0, scale: None });
+            inputs.push(to_all(slots, rows, &shard.d_x));
         }
         let indices = &self.indices;
-        match &mut self.output {
-            Some(output) => {
+        match (&mut self.output, &mut self.touched) {
+            (_, Some(touched)) => {
+                outputs.append(&mut inputs);
+                touched.update(device, &mut self.input, &outputs, &shards, rule);
+            }
+            (Some(output), None) => {
                 device.sparse_step(output, shape.query(), &indices.output_rows, &outputs, rule);
                 device.sparse_step(&mut self.input, shape.embedding, &indices.input_rows, &inputs, rule);
             }
-            None => {
+            (None, None) => {
                 outputs.append(&mut inputs);
                 device.sparse_step(&mut self.input, shape.embedding, &indices.output_rows, &outputs, rule);
             }
@@ -340,8 +391,8 @@ impl<'d, D: Device> Trainer<'d, D> {
 }
 
 /// Consecutive numbers for the rows that were named since the last `clear`.
-struct Slots {
-    rows: Vec<u32>,
+pub(crate) struct Slots {
+    pub(crate) rows: Vec<u32>,
     round: u32,
     // Round and slot of each row.
     seen: Vec<(u32, u32)>,
@@ -349,11 +400,11 @@ struct Slots {
 }
 
 impl Slots {
-    fn new(rows: usize) -> Self {
+    pub(crate) fn new(rows: usize) -> Self {
         Self { rows: vec![], round: 0, seen: vec![(0, 0); rows], numbers: vec![] }
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
@@ -362,7 +413,7 @@ impl Slots {
         }
     }
 
-    fn number(&mut self, ids: &[u32]) -> &[u32] {
+    pub(crate) fn number(&mut self, ids: &[u32]) -> &[u32] {
         self.numbers.clear();
         for &id in ids {
             let number = match self.seen.get_mut(id as usize) {

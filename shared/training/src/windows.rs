@@ -34,6 +34,67 @@ impl Sequences<'_> {
     }
 }
 
+/// Weighted sums of a table's rows: bag n is the entries `offsets[n]..offsets[n + 1]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostBags {
+    /// One more than there are bags.
+    pub offsets: Vec<u32>,
+    /// The table's row of each entry.
+    pub rows: Vec<u32>,
+    /// The weight of each entry.
+    pub scales: Vec<f32>,
+}
+
+impl Default for HostBags {
+    fn default() -> Self {
+        Self { offsets: vec![0], rows: vec![], scales: vec![] }
+    }
+}
+
+impl HostBags {
+    /// Removes all bags.
+    pub fn clear(&mut self) {
+        self.offsets.truncate(1);
+        self.rows.clear();
+        self.scales.clear();
+    }
+
+    /// Adds a bag.
+    pub fn push(&mut self, entries: impl IntoIterator<Item = (u32, f32)>) {
+        self.extend(entries);
+        self.close();
+    }
+
+    /// Adds entries to the bag that the next [`HostBags::close`] ends.
+    pub fn extend(&mut self, entries: impl IntoIterator<Item = (u32, f32)>) {
+        for (row, scale) in entries {
+            self.rows.push(row);
+            self.scales.push(scale);
+        }
+    }
+
+    /// Ends a bag.
+    pub fn close(&mut self) {
+        self.offsets.push(self.rows.len() as u32);
+    }
+
+    /// The rows and weights of a bag.
+    pub fn bag(&self, n: usize) -> impl Iterator<Item = (u32, f32)> {
+        let range = self.offsets[n] as usize..self.offsets[n + 1] as usize;
+        self.rows[range.clone()].iter().copied().zip(self.scales[range].iter().copied())
+    }
+
+    /// How many bags there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// One shard's part of a window, time-major: row t·lanes + lane.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
@@ -47,6 +108,12 @@ pub struct Window {
     pub weights: Vec<f32>,
     /// 1 for lanes that go on with their user, 0 for those that start anew.
     pub keep: Vec<f32>,
+    /// Where in the sequences each input stands, [`NONE`] for padding.
+    pub events: Vec<u32>,
+    /// Rows that are added to what comes in, a bag per row; no bags where there is nothing to add.
+    pub inputs: HostBags,
+    /// Rows that are added to the queries.
+    pub queries: HostBags,
 }
 
 /// Walks users through lanes.
@@ -89,6 +156,8 @@ impl Lanes {
             window.targets.resize(rows, NONE);
             window.weights.clear();
             window.weights.resize(rows, 0.0);
+            window.events.clear();
+            window.events.resize(rows, NONE);
             window.keep.clear();
             window.keep.resize(lanes, 1.0);
             for lane in 0..lanes {
@@ -101,6 +170,7 @@ impl Lanes {
                 let first = sequences.offsets[user] + position;
                 for t in 0..count {
                     let row = t * lanes + lane;
+                    window.events[row] = (first + t) as u32;
                     window.items[row] = sequences.items[first + t];
                     window.gaps[row] = sequences.gaps[first + t];
                     window.targets[row] = sequences.items[first + t + 1];

@@ -4,6 +4,7 @@
 //! dropout mask for the same step), so a small push on a weight changes it by gradient times push.
 //! The gradients are read back through an optimiser of their own: plain steps of size one.
 
+use training::features::ItemFeatures;
 use training::network::{DropoutShares, Layout};
 use training::random::Random;
 use training::trainer::HostWeights;
@@ -36,7 +37,7 @@ fn windows(settings: &Settings, random: &mut Random) -> Vec<Window> {
             let mut weights: Vec<f32> = (0..rows).map(|row| 0.05 + 0.01 * (row % 3) as f32).collect();
             let last = rows - 1;
             (items[last], gaps[last], targets[last], weights[last]) = (NONE, NONE, NONE, 0.0);
-            Window { items, gaps, targets, weights, keep: vec![0.0; settings.lanes] }
+            Window { items, gaps, targets, weights, keep: vec![0.0; settings.lanes], ..Window::default() }
         })
         .collect()
 }
@@ -52,19 +53,68 @@ fn random_weights(settings: &Settings) -> HostWeights {
     weights
 }
 
-fn loss_of(cpu: &Cpu, settings: &Settings, weights: &HostWeights, windows: &[Window]) -> f64 {
-    let popularity = vec![1.0; settings.shape.items];
-    Trainer::new(cpu, settings.clone(), weights, &popularity).step(windows, 0.0)
+fn trainer<'d>(
+    cpu: &'d Cpu,
+    settings: &Settings,
+    weights: &HostWeights,
+    features: Option<&ItemFeatures>,
+) -> Trainer<'d, Cpu> {
+    let trainer = Trainer::new(cpu, settings.clone(), weights, &vec![1.0; settings.shape.items]);
+    match features {
+        Some(features) => trainer.with_features(features.clone()),
+        None => trainer,
+    }
 }
 
 fn check(tied: bool, dropout: f32) {
+    check_with(tied, dropout, None);
+}
+
+/// Rows that describe items, and rows that belong to events, users or requests.
+const FEATURES: [usize; 2] = [6, 4];
+
+/// Up to three rows an item, one of them twice and some items without any; every other item's own row
+/// is left out.
+fn item_features(items: usize, random: &mut Random) -> ItemFeatures {
+    let mut features = ItemFeatures::default();
+    for item in 0..items {
+        let row = |random: &mut Random| (items + random.below(FEATURES[0])) as u32;
+        let bag: Vec<_> = (0..item % 4).map(|i| (row(random), 1.0 / (i + 1) as f32)).collect();
+        features.bags.push(bag);
+        features.drop.push(if item % 2 == 0 { 0.5 } else { 0.0 });
+    }
+    features
+}
+
+/// Bags of the second kind of rows for every event, on both sides.
+fn add_sides(settings: &Settings, windows: &mut [Window], random: &mut Random) {
+    let first = settings.shape.items + FEATURES[0];
+    for window in windows {
+        for n in 0..settings.steps * settings.lanes {
+            let mut bag = |count: usize| -> Vec<(u32, f32)> {
+                (0..count).map(|i| ((first + random.below(FEATURES[1])) as u32, 0.5 + i as f32)).collect()
+            };
+            let (input, query) = (bag(n % 3), bag((n + 1) % 2));
+            window.inputs.push(input);
+            window.queries.push(query);
+        }
+    }
+}
+
+fn check_with(tied: bool, dropout: f32, features: Option<ItemFeatures>) {
     let settings = settings(tied, dropout);
     let cpu = Cpu::new(2);
     let mut random = Random::new(5);
-    let windows = windows(&settings, &mut random);
-    let weights = random_weights(&settings);
-    let popularity = vec![1.0; settings.shape.items];
-    let mut trainer = Trainer::new(&cpu, settings.clone(), &weights, &popularity);
+    let mut windows = windows(&settings, &mut random);
+    let mut weights = random_weights(&settings);
+    let features = features.as_ref();
+    if features.is_some() {
+        add_sides(&settings, &mut windows, &mut random);
+        let more = FEATURES.iter().sum::<usize>() * settings.shape.embedding;
+        weights.input.extend((0..more).map(|_| 0.5 * random.normal()));
+    }
+    let loss_of = |weights: &HostWeights| trainer(&cpu, &settings, weights, features).step(&windows, 0.0);
+    let mut trainer = trainer(&cpu, &settings, &weights, features);
     trainer.step(&windows, 1.0);
     let after = trainer.weights();
     // Plain descent with rate 1: what the weights lost is the gradient.
@@ -96,8 +146,7 @@ fn check(tied: bool, dropout: f32) {
         let (mut up, mut down) = (weights.clone(), weights.clone());
         change(&mut up, push);
         change(&mut down, -push);
-        (loss_of(&cpu, &settings, &up, &windows) - loss_of(&cpu, &settings, &down, &windows))
-            / f64::from(2.0 * push)
+        (loss_of(&up) - loss_of(&down)) / f64::from(2.0 * push)
     };
     let close = |what: &str, i: usize, gradient: f32, truth: f64| {
         let error = (f64::from(gradient) - truth).abs();
@@ -131,6 +180,32 @@ fn gradients_of_the_tied_network_match_finite_differences() {
 #[test]
 fn gradients_under_dropout_match_finite_differences() {
     check(true, 0.4);
+}
+
+#[test]
+fn gradients_with_features_match_finite_differences() {
+    let features = item_features(settings(true, 0.0).shape.items, &mut Random::new(8));
+    check_with(true, 0.0, Some(features.clone()));
+    check_with(true, 0.4, Some(features));
+}
+
+#[test]
+fn an_item_without_features_is_its_own_row() {
+    let settings = Settings { optimiser: Optimiser::Adam, ..settings(true, 0.3) };
+    let (cpu, mut random) = (Cpu::new(1), Random::new(5));
+    let windows = windows(&settings, &mut random);
+    let weights = random_weights(&settings);
+    let mut none = ItemFeatures::default();
+    (0..settings.shape.items).for_each(|_| {
+        none.bags.push([]);
+        none.drop.push(0.0);
+    });
+    let after = |features: Option<&ItemFeatures>| {
+        let mut trainer = trainer(&cpu, &settings, &weights, features);
+        (0..3).for_each(|_| _ = trainer.step(&windows, 0.01));
+        trainer.weights()
+    };
+    assert!(after(None) == after(Some(&none)));
 }
 
 #[test]

@@ -118,6 +118,7 @@ fn losses(optimiser: Optimiser, rate: f32) -> Vec<f64> {
                     gaps: vec![NONE; T],
                     weights: vec![1.0 / (T * B) as f32; T],
                     keep: keep.clone(),
+                    ..Window::default()
                 })
                 .collect();
             trainer.step(&windows, rate)

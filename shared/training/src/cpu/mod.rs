@@ -15,8 +15,8 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 
 use crate::device::{
-    Contribution, Device, Dropout, GruShape, Matrix, Negatives, Onto, Rule, SoftmaxGradients, SoftmaxInput,
-    Weights,
+    Bags, Contribution, Device, Dropout, GruShape, Matrix, Negatives, Onto, Rule, SoftmaxGradients,
+    SoftmaxInput, Weights,
 };
 pub use gates::forward as gru_step;
 pub use gemm::{Left, Packed, Start, gemm};
@@ -211,6 +211,16 @@ impl Device for Cpu {
         for (out, &row) in out.chunks_exact_mut(width).zip(rows) {
             if let Some(values) = row_of(&table[start..], width, row) {
                 rows::add_scaled(self.isa, out, values, 1.0);
+            }
+        }
+    }
+
+    fn add_bags(&self, table: &Vec<f32>, width: usize, bags: &Bags<Self>, out: &mut Vec<f32>) {
+        for (out, ends) in out.chunks_exact_mut(width).zip(bags.offsets.windows(2)) {
+            for entry in ends[0] as usize..ends[1] as usize {
+                if let Some(values) = row_of(table, width, bags.rows[entry]) {
+                    rows::add_scaled(self.isa, out, values, bags.scales[entry]);
+                }
             }
         }
     }
@@ -433,6 +443,23 @@ impl Device for Cpu {
         });
     }
 
+    fn sum_rows(
+        &self,
+        width: usize,
+        count: usize,
+        contributions: &[Contribution<'_, Self>],
+        out: &mut Vec<f32>,
+    ) {
+        let out = Shared::new(out);
+        self.pool.run(count.div_ceil(SPARSE_PIECE), &|piece| {
+            let start = piece * SPARSE_PIECE;
+            let end = count.min(start + SPARSE_PIECE);
+            // SAFETY: pieces are disjoint.
+            let sums = unsafe { out.part(start * width, (end - start) * width) };
+            self.sum(width, start..end, contributions, sums);
+        });
+    }
+
     fn sparse_step(
         &self,
         weights: &mut Weights<Self>,
@@ -450,18 +477,7 @@ impl Device for Cpu {
             let count = SPARSE_PIECE.min(rows.len() - start);
             SCRATCH.with_borrow_mut(|scratch| {
                 let sums = room(&mut scratch.floats, count * width);
-                sums.fill(0.0);
-                for c in contributions {
-                    for (i, &slot) in c.slots[..c.count].iter().enumerate() {
-                        let Some(slot) = (slot as usize).checked_sub(start).filter(|&slot| slot < count)
-                        else {
-                            continue;
-                        };
-                        let scale = c.scale.map_or(1.0, |scale| scale[i]);
-                        let source = &c.source[c.start + i * width..][..width];
-                        rows::add_scaled(self.isa, &mut sums[slot * width..][..width], source, scale);
-                    }
-                }
+                self.sum(width, start..start + count, contributions, sums);
                 for (&row, sum) in rows[start..start + count].iter().zip(sums.chunks_exact(width)) {
                     let at = row as usize * width;
                     // SAFETY: the rows are distinct.
@@ -484,6 +500,29 @@ impl Device for Cpu {
 }
 
 impl Cpu {
+    /// The sums of what is contributed to some slots, in order.
+    fn sum(
+        &self,
+        width: usize,
+        slots: std::ops::Range<usize>,
+        contributions: &[Contribution<'_, Self>],
+        sums: &mut [f32],
+    ) {
+        sums.fill(0.0);
+        for c in contributions {
+            for (i, &slot) in c.slots[..c.count].iter().enumerate() {
+                if !slots.contains(&(slot as usize)) {
+                    continue;
+                }
+                let slot = slot as usize - slots.start;
+                let scale = c.scale.map_or(1.0, |scale| scale[i]);
+                let from = c.from.map_or(i, |from| from[i] as usize);
+                let source = &c.source[c.start + from * width..][..width];
+                rows::add_scaled(self.isa, &mut sums[slot * width..][..width], source, scale);
+            }
+        }
+    }
+
     fn drop_row(&self, from: &[f32], to: &mut [f32], dropout: Dropout, position: usize) {
         let (threshold, scale) = threshold(dropout);
         rows::drop_out(self.isa, from, to, dropout.seed, position as u32, threshold, scale);
