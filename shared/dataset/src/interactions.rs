@@ -2,6 +2,8 @@
 
 use hashbrown::HashMap;
 
+use crate::metadata::{About, Column, Metadata, Table};
+
 /// Ids as dense numbers, in order of first appearance.
 #[derive(Clone, Debug, Default)]
 pub struct IdTable {
@@ -62,6 +64,8 @@ pub struct Interactions {
     pub item: Vec<u32>,
     /// Epoch seconds, user after user.
     pub timestamp: Vec<i64>,
+    /// What else is known of items, users and interactions; nothing unless it was asked for.
+    pub metadata: Metadata,
 }
 
 /// One user's interactions, oldest first.
@@ -71,6 +75,15 @@ pub struct History<'a> {
     pub items: &'a [u32],
     /// Epoch seconds.
     pub timestamps: &'a [i64],
+    /// What else is known of the user and the events.
+    pub about: About<'a>,
+}
+
+impl<'a> History<'a> {
+    /// A history of which nothing else is known.
+    pub const fn new(items: &'a [u32], timestamps: &'a [i64]) -> Self {
+        Self { items, timestamps, about: About { user: None, events: None, request: None } }
+    }
 }
 
 impl Interactions {
@@ -78,6 +91,18 @@ impl Interactions {
     ///
     /// The numbers must come from `users` and `items`.
     pub fn from_rows(users: IdTable, items: IdTable, user: &[u32], item: &[u32], timestamp: &[i64]) -> Self {
+        Self::from_events(users, items, user, item, timestamp, vec![])
+    }
+
+    /// The same with columns that describe the rows.
+    pub fn from_events(
+        users: IdTable,
+        items: IdTable,
+        user: &[u32],
+        item: &[u32],
+        timestamp: &[i64],
+        context: Vec<Column>,
+    ) -> Self {
         let mut offsets = vec![0usize; users.len() + 1];
         for &u in user {
             offsets[u as usize + 1] += 1;
@@ -101,6 +126,29 @@ impl Interactions {
             offsets,
             item: row_of.iter().map(|&row| item[row as usize]).collect(),
             timestamp: row_of.iter().map(|&row| timestamp[row as usize]).collect(),
+            metadata: Metadata {
+                events: context
+                    .iter()
+                    .map(|column| column.select(row_of.iter().map(|&row| Some(row as usize))))
+                    .collect(),
+                ..Metadata::default()
+            },
+        }
+    }
+
+    /// Adds what Items and Users datasets know. Items and users that have no interactions join the others,
+    /// after them: the catalogue is the union of both.
+    pub fn describe(&mut self, items: Option<&Table>, users: Option<&Table>) {
+        if let Some(table) = items {
+            self.metadata.items = joined(&mut self.items, table);
+            if !table.created.is_empty() {
+                let created = |id| table.ids.get(id).and_then(|row| table.created[row as usize]);
+                self.metadata.created = self.items.iter().map(created).collect();
+            }
+        }
+        if let Some(table) = users {
+            self.metadata.users = joined(&mut self.users, table);
+            self.offsets.resize(self.users.len() + 1, self.item.len());
         }
     }
 
@@ -117,8 +165,23 @@ impl Interactions {
     /// One user's history.
     pub fn history(&self, user: u32) -> History<'_> {
         let range = self.offsets[user as usize]..self.offsets[user as usize + 1];
-        History { items: &self.item[range.clone()], timestamps: &self.timestamp[range] }
+        let (metadata, row) = (&self.metadata, user as usize);
+        let about = About {
+            request: None,
+            user: (!metadata.users.is_empty()).then_some((metadata.users.as_slice(), row)),
+            events: (!metadata.events.is_empty()).then_some((metadata.events.as_slice(), range.start)),
+        };
+        History { items: &self.item[range.clone()], timestamps: &self.timestamp[range], about }
     }
+}
+
+/// The columns of a table with a row for each of `ids`, which get those of the table that they lack.
+fn joined(ids: &mut IdTable, table: &Table) -> Vec<Column> {
+    for id in table.ids.iter() {
+        ids.intern(id);
+    }
+    let row = |id: &str| table.ids.get(id).map(|row| row as usize);
+    table.columns.iter().map(|column| column.select(ids.iter().map(row))).collect()
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod manifest;
 
 pub mod read;
 
+pub mod metadata;
+
 pub mod infer;
 
 pub mod synthetic;
@@ -29,5 +31,6 @@ pub use csv::{
 pub use infer::{InferError, Inferred, infer_schema};
 pub use interactions::{History, IdTable, Interactions};
 pub use manifest::{Manifest, ManifestError, ManifestPart, ManifestSource};
+pub use metadata::{About, Cells, Column, Metadata, Table, TableReader};
 pub use read::{EventFilter, InteractionsReader, ReadError, read_columns, read_interactions};
 pub use schema::{Schema, SchemaError};

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use crate::interactions::{IdTable, Interactions};
+use crate::metadata::{ColumnReader, feature_fields};
 use crate::parquet_io::read::{Column, Group, NULL, Part, TextColumn};
+use crate::schema::{DatasetType, Schema};
 
 /// Which events count.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +54,7 @@ pub struct InteractionsReader {
     user: Vec<u32>,
     item: Vec<u32>,
     timestamp: Vec<i64>,
+    context: ColumnReader,
     parts: usize,
 }
 
@@ -65,8 +68,15 @@ impl InteractionsReader {
             user: vec![],
             item: vec![],
             timestamp: vec![],
+            context: ColumnReader::new(&[]),
             parts: 0,
         }
+    }
+
+    /// The same with the columns that describe events.
+    pub fn with_context(filter: EventFilter, schema: &Schema) -> Self {
+        let context = ColumnReader::new(&feature_fields(schema, DatasetType::Interactions));
+        Self { context, ..Self::new(filter) }
     }
 
     /// Adds the next part. Parts must come in their order: it decides between equal timestamps.
@@ -99,9 +109,11 @@ impl InteractionsReader {
                 None => None,
             },
         };
+        let context = self.context.positions(&part)?;
         for group in part.row_groups() {
             let group = group.map_err(damaged)?;
-            self.group(&group, &columns).map_err(|source| ReadError::Damaged { part: number, source })?;
+            self.group(&group, &columns, &context)
+                .map_err(|source| ReadError::Damaged { part: number, source })?;
         }
         // Rows are numbered with 32 bits while they are sorted.
         let max = u32::MAX as usize;
@@ -112,6 +124,7 @@ impl InteractionsReader {
         &mut self,
         group: &Group<'_>,
         columns: &Columns,
+        context: &[usize],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let users = group.text(columns.user)?;
         let items = group.text(columns.item)?;
@@ -131,7 +144,7 @@ impl InteractionsReader {
                     .extend(times.iter().zip(keep).filter(|(_, keep)| **keep).map(|(time, _)| *time));
             }
         }
-        Ok(())
+        self.context.push(group, context, keep.as_deref())
     }
 
     /// For each row whether it passes the filter; `None` when all do.
@@ -173,7 +186,8 @@ impl InteractionsReader {
 
     /// Histories of everything that was pushed.
     pub fn finish(self) -> Interactions {
-        Interactions::from_rows(self.users, self.items, &self.user, &self.item, &self.timestamp)
+        let context = self.context.finish();
+        Interactions::from_events(self.users, self.items, &self.user, &self.item, &self.timestamp, context)
     }
 }
 
@@ -185,7 +199,7 @@ struct Columns {
     event_value: Option<usize>,
 }
 
-fn position(part: &Part, column: &str, mend: &str) -> Result<usize, ReadError> {
+pub(crate) fn position(part: &Part, column: &str, mend: &str) -> Result<usize, ReadError> {
     part.position(column).ok_or_else(|| ReadError::NoColumn {
         column: column.to_owned(),
         found: part.names().join(", "),

@@ -74,7 +74,7 @@ pub fn split(data: &Interactions, seed: u64) -> Split {
         let length = history.items.len();
         let (query, future) = history.items.split_at(length - (length / 10).max(1));
         let timestamps = &history.timestamps[..query.len()];
-        push(&mut known, data.users.id(user), History { items: query, timestamps });
+        push(&mut known, data.users.id(user), History { items: query, timestamps, ..history });
         let mut truth = future.to_vec();
         truth.sort_unstable();
         truth.dedup();

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use dataset::{History, Interactions};
+use dataset::{Column, History, Interactions, Metadata};
 use domain::hyperparameters::Hyperparameters;
 use domain::limits::{TRAINING_INTERACTIONS_MIN, TRAINING_USER_INTERACTIONS_MIN, TRAINING_USERS_MIN};
 
@@ -97,7 +97,14 @@ pub fn subset(data: &Interactions, users: &[u32]) -> Interactions {
 
 /// No interactions, with the items of `data`.
 pub(crate) fn empty_like(data: &Interactions) -> Interactions {
-    Interactions { items: data.items.clone(), offsets: vec![0], ..Interactions::default() }
+    let empty = |columns: &[Column]| columns.iter().map(Column::without_rows).collect();
+    let metadata = Metadata {
+        items: data.metadata.items.clone(),
+        created: data.metadata.created.clone(),
+        users: empty(&data.metadata.users),
+        events: empty(&data.metadata.events),
+    };
+    Interactions { items: data.items.clone(), offsets: vec![0], metadata, ..Interactions::default() }
 }
 
 /// Adds a user that `part` does not have yet.
@@ -105,6 +112,16 @@ pub(crate) fn push(part: &mut Interactions, id: &str, history: History<'_>) {
     part.users.intern(id);
     part.item.extend_from_slice(history.items);
     part.timestamp.extend_from_slice(history.timestamps);
+    let copy = |to: &mut Vec<Column>, from: Option<(&[Column], usize)>, rows: usize| {
+        for (to, (from, first)) in to
+            .iter_mut()
+            .zip(from.iter().flat_map(|&(columns, first)| columns.iter().map(move |column| (column, first))))
+        {
+            to.extend_from(from, first..first + rows);
+        }
+    };
+    copy(&mut part.metadata.users, history.about.user, 1);
+    copy(&mut part.metadata.events, history.about.events, history.items.len());
     part.offsets.push(part.item.len());
 }
 
@@ -161,7 +178,7 @@ mod tests {
         for (id, length) in [("crawler", 45), ("reader", 12), ("visitor", 1)] {
             let items: Vec<u32> = (0..length).collect();
             let timestamps = vec![0; items.len()];
-            push(&mut data, id, History { items: &items, timestamps: &timestamps });
+            push(&mut data, id, History::new(&items, &timestamps));
         }
         let kept = users_within(&data, 0.0, 0.99);
         // 203 users; the 0.99 percentile is the 201st length, a 10.

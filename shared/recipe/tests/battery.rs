@@ -85,7 +85,7 @@ fn histories(data: &Interactions) -> Vec<Query<'_>> {
     (0..data.users.len() as u32).map(|user| Query::User(data.history(user))).collect()
 }
 
-const NEW_USER: Query<'static> = Query::User(History { items: &[], timestamps: &[] });
+const NEW_USER: Query<'static> = Query::User(History::new(&[], &[]));
 
 #[test]
 fn the_withheld_diagonal_comes_first() {

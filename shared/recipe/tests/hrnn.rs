@@ -71,7 +71,7 @@ fn what_comes_next_is_learnt() {
     for start in [0u32, 11, 20] {
         let items: Vec<u32> = (start..start + 5).collect();
         let times: Vec<i64> = (0..5).map(|step| step * 100).collect();
-        let query = Query::User(History { items: &items, timestamps: &times });
+        let query = Query::User(History::new(&items, &times));
         let list = model().recommend(&[query], 3, true).remove(0);
         assert_eq!(list.items[0], start + 5, "after {items:?}: {list:?}");
     }
@@ -123,7 +123,7 @@ fn a_user_without_a_known_past_gets_what_is_popular() {
     }
     let (model, _) = train(&data, &Config { epochs: Some(2), ..config(1) }, &go_on).unwrap();
     let unknown = [1_000_000, u32::MAX];
-    let pasts = [History { items: &[], timestamps: &[] }, History { items: &unknown, timestamps: &[1, 2] }];
+    let pasts = [History::new(&[], &[]), History::new(&unknown, &[1, 2])];
     let lists = model.recommend(&pasts.map(Query::User), 10, true);
     assert_eq!(lists[0].items[0], 5);
     assert_eq!(lists[0], lists[1]);

@@ -81,7 +81,7 @@ pub(crate) fn recipe_of(version: &SolutionVersion) -> Result<&'static Recipe, Fa
         .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))
 }
 
-const NO_HISTORY: dataset::History<'static> = dataset::History { items: &[], timestamps: &[] };
+const NO_HISTORY: dataset::History<'static> = dataset::History::new(&[], &[]);
 
 /// A list for every user of a model's data.
 pub struct UserLists {

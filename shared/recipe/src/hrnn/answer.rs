@@ -7,7 +7,7 @@ use dataset::History;
 use training::cpu::{Isa, Left, Packed, Start, gemm};
 use training::device::padded;
 
-use super::batch::Layers;
+use super::batch::{Known, Layers};
 use super::model::HrnnModel;
 use crate::ranking::{Query, RankedList, Recommender};
 
@@ -134,9 +134,7 @@ impl HrnnModel {
             .iter()
             .map(|query| match query {
                 Query::User(history) => *history,
-                Query::Item(item) => {
-                    History { items: std::slice::from_ref(item), timestamps: std::slice::from_ref(&0) }
-                }
+                Query::Item(item) => History::new(std::slice::from_ref(item), std::slice::from_ref(&0)),
             })
             .collect();
         let mut best: Vec<Best> = queries
@@ -168,10 +166,18 @@ impl HrnnModel {
             let left = Left { data: &vectors, row: ep, column: 1 };
             gemm(isa, left, queries.len(), &packed, Start::Row(&offsets), &mut logits, ITEMS_AT_ONCE);
             for (query, best) in best.iter_mut().enumerate() {
-                let logits = match known[query] {
-                    true => &logits[query * ITEMS_AT_ONCE..][..count],
-                    false => &prior[first..first + count],
-                };
+                let logits = &mut logits[query * ITEMS_AT_ONCE..][..count];
+                let (prior, bias) = (&prior[first..first + count], &bias[first..first + count]);
+                match known[query] {
+                    Known::History => {}
+                    // Nobody's history: what is popular, moved by what is known.
+                    Known::Sides => {
+                        for ((logit, prior), bias) in logits.iter_mut().zip(prior).zip(bias) {
+                            *logit += prior - bias;
+                        }
+                    }
+                    Known::Nothing => logits.copy_from_slice(prior),
+                }
                 best.take(logits, first as u32, k);
             }
         }

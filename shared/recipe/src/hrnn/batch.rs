@@ -9,6 +9,7 @@ use training::cpu::{Isa, Left, Packed, Start, gemm, gru_step};
 use training::device::padded;
 
 use super::features::gap_classes;
+use super::metadata::Readers;
 use super::model::HrnnModel;
 
 /// The weights laid out for products, widths padded to whole vectors.
@@ -65,10 +66,12 @@ impl<'m> Layers<'m> {
     }
 
     /// Queries of some users, one row each, `padded(E)` wide, and whether anything is known of each.
-    pub(super) fn queries(&self, histories: &[History<'_>]) -> (Vec<f32>, Vec<bool>) {
+    pub(super) fn queries(&self, histories: &[History<'_>]) -> (Vec<f32>, Vec<Known>) {
         let model = self.model;
+        let abouts = histories.iter().map(|history| history.about);
+        let readers = model.sides.as_ref().map(|sides| Readers::new(sides, abouts));
         let (e, ep, hp) = (model.embedding(), padded(model.embedding()), padded(model.hidden_dimension()));
-        let known: Vec<Vec<(u32, u32)>> = histories.iter().map(|history| self.events(history)).collect();
+        let known: Vec<Vec<Event>> = histories.iter().map(|history| self.events(history)).collect();
         let mut order: Vec<usize> = (0..known.len()).filter(|&i| !known[i].is_empty()).collect();
         order.sort_by_key(|&i| std::cmp::Reverse(known[i].len()));
         let users = order.len();
@@ -85,11 +88,16 @@ impl<'m> Layers<'m> {
                 active -= 1;
             }
             for (row, &user) in order[..active].iter().enumerate() {
-                let (item, gap) = known[user][t];
+                let Event { item, gap, at } = known[user][t];
                 let (item, gap) = (model.items.row(item as usize), model.gaps.row(gap as usize));
                 let (x, average) = (&mut x[row * ep..][..e], &mut average[row * ep..][..e]);
                 for j in 0..e {
                     x[j] = item[j] + gap[j];
+                }
+                if let Some(readers) = &readers {
+                    readers.add_event(&histories[user].about, at, x);
+                }
+                for j in 0..e {
                     average[j] = keep * average[j] + gain * x[j];
                 }
             }
@@ -113,14 +121,46 @@ impl<'m> Layers<'m> {
         for (row, &user) in order.iter().enumerate() {
             queries[user * ep..][..ep].copy_from_slice(&sorted[row * ep..][..ep]);
         }
-        (queries, known.iter().map(|events| !events.is_empty()).collect())
+        let mut of = |user: usize| {
+            let sides = readers.as_ref().is_some_and(|readers| {
+                readers.add_query(&histories[user].about, &mut queries[user * ep..][..e])
+            });
+            match (known[user].is_empty(), sides) {
+                (false, _) => Known::History,
+                (true, true) => Known::Sides,
+                (true, false) => Known::Nothing,
+            }
+        };
+        let known = (0..histories.len()).map(&mut of).collect();
+        (queries, known)
     }
 
-    /// Items that the model knows, with their gap classes.
-    fn events(&self, history: &History<'_>) -> Vec<(u32, u32)> {
-        let known = |&(item, _): &(u32, u32)| (item as usize) < self.model.items.nrows();
-        history.items.iter().copied().zip(gap_classes(*history)).filter(known).collect()
+    /// Events with items that the model knows.
+    fn events(&self, history: &History<'_>) -> Vec<Event> {
+        let events = history.items.iter().copied().zip(gap_classes(*history)).enumerate();
+        let known = events.filter(|(_, (item, _))| (*item as usize) < self.model.items.nrows());
+        known.map(|(at, (item, gap))| Event { item, gap, at }).collect()
     }
+}
+
+/// One step of a user.
+#[derive(Clone, Copy)]
+struct Event {
+    item: u32,
+    gap: u32,
+    // Its place in the history.
+    at: usize,
+}
+
+/// What a query is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Events, and whatever else is known.
+    History,
+    /// The user's columns or the request's context alone.
+    Sides,
+    /// Nothing.
+    Nothing,
 }
 
 impl HrnnModel {

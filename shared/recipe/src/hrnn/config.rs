@@ -33,6 +33,16 @@ pub struct Config {
     /// Recent popularity: a count halves after this share of the data's time span.
     pub recency_half_life: f64,
 
+    /// Whether columns of Items, Users and Interactions are learnt too, where the data has them.
+    pub metadata: bool,
+    /// How often the row of an item with many events is left out, so that its metadata learns to stand
+    /// for it.
+    pub item_dropout: f32,
+    /// Events of an item by which its own row and its metadata say about the same.
+    pub trusted_events: f32,
+    /// How often the context of the event to come is left out in training: it is not always given.
+    pub request_dropout: f32,
+
     /// Passes over the data.
     pub epochs: Option<u32>,
     /// Users trained side by side.
@@ -61,6 +71,10 @@ impl Default for Config {
             average_rate: 0.05,
             negative_power: 0.5,
             recency_half_life: 0.25,
+            metadata: false,
+            item_dropout: 0.1,
+            trusted_events: 1.0,
+            request_dropout: 0.5,
             epochs: None,
             lanes: None,
             negatives: None,

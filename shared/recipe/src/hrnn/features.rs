@@ -69,7 +69,7 @@ mod tests {
         {
             assert_eq!(gap_class(seconds), class, "{seconds} s");
         }
-        let history = History { items: &[1, 2, 3], timestamps: &[100, 100, 4_000] };
+        let history = History::new(&[1, 2, 3], &[100, 100, 4_000]);
         assert_eq!(gap_classes(history).collect::<Vec<_>>(), [15, 0, 5]);
     }
 

@@ -13,6 +13,7 @@ use training::windows::{Lanes, Sequences, Window};
 use training::{Cpu, Optimiser, Settings, Shape, Trainer};
 
 use super::config::{Config, Plan};
+use super::described::{AllFields, Described};
 use super::features::{GAP_CLASSES, gap_classes, log_share, popularity};
 use super::model::HrnnModel;
 
@@ -97,15 +98,28 @@ pub fn train(
     let prior = log_share(recent.as_ref().unwrap_or(&counts));
 
     let settings = settings(config, &plan, data.items.len());
-    let weights = initial_weights(config, &settings, &prior);
+    let mut weights = initial_weights(config, &settings, &prior);
+    let fields = config.metadata.then(|| AllFields::of(data)).flatten();
+    let described = fields.as_ref().map(|fields| Described::new(data, fields, config, &counts));
+    if let Some(fields) = &fields {
+        // The rows of metadata start at zero: what is never seen then says nothing.
+        weights.input.resize((data.items.len() + fields.rows()) * settings.shape.embedding, 0.0);
+    }
     let negative_weights: Vec<f64> =
         counts.iter().map(|count| count.max(1.0).powf(config.negative_power)).collect();
     let cpu = Cpu::new(config.threads);
     let mut trainer = Trainer::new(&cpu, settings.clone(), &weights, &negative_weights);
     drop(weights);
-    let report = run(&mut trainer, &sequences, config, &plan, progress)?;
+    if let Some(described) = &described {
+        trainer = trainer.with_features(described.items.clone());
+    }
+    let report = run(&mut trainer, &sequences, described.as_ref(), config, &plan, progress)?;
     let weights = trainer.weights();
-    Ok((extract(config, &settings.shape, &weights, &counts, prior), report))
+    let mut model = extract(config, &settings.shape, &weights, &counts, prior);
+    if let Some(described) = described {
+        described.complete(&mut model, &weights.input, &counts, config);
+    }
+    Ok((model, report))
 }
 
 fn settings(config: &Config, plan: &Plan, items: usize) -> Settings {
@@ -143,6 +157,7 @@ fn initial_weights(config: &Config, settings: &Settings, prior: &[f32]) -> HostW
 fn run(
     trainer: &mut Trainer<'_, Cpu>,
     sequences: &Sequences<'_>,
+    described: Option<&Described<'_>>,
     config: &Config,
     plan: &Plan,
     progress: OnProgress<'_>,
@@ -162,6 +177,9 @@ fn run(
         // Every event weighs the same, however full the step is.
         for window in &mut windows {
             window.weights.iter_mut().for_each(|weight| *weight /= rows as f32);
+        }
+        if let Some(described) = described {
+            described.add_sides(&mut windows, config, done);
         }
         let rate = config.rate * schedule(done as f64 / total as f64);
         let loss = trainer.step(&windows, rate) * rows;
@@ -241,5 +259,6 @@ fn extract(
         last: Array2::from_shape_fn((e, e), |(i, j)| dense[at.last + i * ep + j]),
         average: Array2::from_shape_fn((e, e), |(i, j)| dense[at.average + i * ep + j]),
         average_rate: config.average_rate,
+        sides: None,
     }
 }

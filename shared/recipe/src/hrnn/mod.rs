@@ -3,12 +3,16 @@
 //! The query of a user after t events, and the score of item v:
 //!
 //! ```text
-//! x[t] = item[t] + gap[t]
+//! x[t] = item[t] + context[t] + gap[t]
 //! h[t] = GRU(x[t], h[t−1])
 //! m[t] = (1 − rate) · m[t−1] + √rate · x[t]
-//! q[t] = h[t]·P + x[t]·A + m[t]·C + c
+//! q[t] = h[t]·P + x[t]·A + m[t]·C + c + user + request
 //! score(v) = softmax over v of (q[t] · item[v] + bias[v])
 //! ```
+//!
+//! `context`, `user` and `request` are rows of metadata ([`metadata`]); `aws-hrnn` knows none. With metadata
+//! an item's vector is its own row plus the rows of its columns, so an item without history is scored by
+//! what it is.
 //!
 //! How it differs from what it is named for:
 //!
@@ -28,11 +32,13 @@
 
 pub mod config;
 pub mod features;
+pub mod metadata;
 
 pub mod model;
 
 pub mod answer;
 pub mod batch;
+mod described;
 pub mod fit;
 pub mod tensors;
 

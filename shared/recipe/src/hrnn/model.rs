@@ -4,6 +4,7 @@ use dataset::History;
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::features::{GAP_CLASSES, gap_classes};
+use super::metadata::{Readers, Sides};
 
 /// A trained model. Matrices are used as `vector · matrix`.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,8 @@ pub struct HrnnModel {
     pub average: Array2<f32>,
     /// How fast the average moves.
     pub average_rate: f32,
+    /// What it knows of users and events, if it was trained with metadata. That of items is in `items`.
+    pub sides: Option<Sides>,
 }
 
 /// What is known of a user after some events: enough to go on without reading the history again.
@@ -72,12 +75,26 @@ impl HrnnModel {
 
     /// Takes in one event. An item that the model does not know changes nothing.
     pub fn advance(&self, memory: &mut Memory, item: u32, gap_class: u32) {
+        self.advance_in(memory, item, gap_class, None);
+    }
+
+    /// The same for an event with a context, E.
+    fn advance_in(
+        &self,
+        memory: &mut Memory,
+        item: u32,
+        gap_class: u32,
+        context: Option<ArrayView1<'_, f32>>,
+    ) {
         if item as usize >= self.items.nrows() {
             return;
         }
         let h = self.hidden_dimension();
         let gap = self.gaps.row((gap_class as usize).min(GAP_CLASSES - 1));
-        let x = &self.items.row(item as usize) + &gap;
+        let mut x = &self.items.row(item as usize) + &gap;
+        if let Some(context) = context {
+            x += &context;
+        }
         let inputs = x.dot(&self.input) + &self.input_bias;
         let states = memory.hidden.dot(&self.recurrent) + &self.recurrent_bias;
         let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
@@ -104,11 +121,21 @@ impl HrnnModel {
 
     /// The query of a history; nothing for one without items that the model knows.
     pub fn state(&self, history: &History<'_>) -> Option<Array1<f32>> {
+        let readers = self.sides.as_ref().map(|sides| Readers::new(sides, std::iter::once(history.about)));
         let mut memory = self.empty_memory();
-        for (&item, gap) in history.items.iter().zip(gap_classes(*history)) {
-            self.advance(&mut memory, item, gap);
+        for (n, (&item, gap)) in history.items.iter().zip(gap_classes(*history)).enumerate() {
+            let context = readers.as_ref().map(|readers| {
+                let mut context = vec![0.0; self.embedding()];
+                readers.add_event(&history.about, n, &mut context);
+                Array1::from_vec(context)
+            });
+            self.advance_in(&mut memory, item, gap, context.as_ref().map(|context| context.view()));
         }
-        self.query(&memory)
+        let mut query = self.query(&memory)?;
+        if let Some(readers) = &readers {
+            readers.add_query(&history.about, query.as_slice_mut().expect("vectors are stored in a row"));
+        }
+        Some(query)
     }
 
     /// The score of every item: a softmax over the catalogue. Without a query, shares of popularity.

@@ -104,6 +104,7 @@ impl HrnnModel {
             last: matrix("query.last", e, e)?,
             average: matrix("query.average", e, e)?,
             average_rate: take("query.average_rate", &[1])?[0],
+            sides: None,
         })
     }
 }
