@@ -24,6 +24,7 @@ pub mod intervals;
 pub mod metrics;
 pub mod precompute;
 
+mod best;
 mod random;
 mod seen;
 #[cfg(test)]

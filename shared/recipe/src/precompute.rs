@@ -6,8 +6,9 @@ use dataset::Interactions;
 
 use crate::ranking::{Query, RankedList, Recommender};
 
-/// Queries that a model is asked at a time: enough to keep many threads busy, little memory.
-pub const QUERIES_AT_ONCE: usize = 1024;
+/// Queries that a model is asked at a time: enough to keep many threads busy and to lay the items out
+/// seldom, little memory.
+pub const QUERIES_AT_ONCE: usize = 3072;
 
 /// The list of every user in the range, in the order of the numbers. Shards of one job give
 /// neighbouring ranges; answers do not depend on how users are cut into ranges or blocks.

@@ -3,117 +3,32 @@
 //! The matrix of all scores is never in memory. Each query's answer is computed by itself, in one
 //! order, so it does not depend on the other queries, on blocks or on threads.
 
+use std::sync::{Mutex, MutexGuard};
+
 use dataset::History;
+use training::Cpu;
 use training::cpu::{Isa, Left, Packed, Start, gemm};
 use training::device::padded;
 
 use super::batch::{Known, Layers};
 use super::model::HrnnModel;
+use super::top::Top;
 use crate::ranking::{Query, RankedList, Recommender};
 
-/// Items that are scored at a time.
-const ITEMS_AT_ONCE: usize = 1024;
-/// Queries that one thread answers at a time.
-const QUERIES_AT_ONCE: usize = 64;
-
-/// One query's running answer.
-struct Best {
-    // Logit and item, a heap with the worst of the best on top.
-    heap: Vec<(f32, u32)>,
-    seen: Vec<u32>,
-    highest: f32,
-    // Sum of e^(logit − highest) over all items so far.
-    total: f64,
-}
-
-/// Whether `a` ranks before `b`: the higher logit, or the lower item number.
-fn before(a: (f32, u32), b: (f32, u32)) -> bool {
-    a.0 > b.0 || (a.0 == b.0 && a.1 < b.1)
-}
-
-impl Best {
-    fn new(seen: Vec<u32>) -> Self {
-        Self { heap: Vec::new(), seen, highest: f32::NEG_INFINITY, total: 0.0 }
-    }
-
-    /// Takes the logits of items `first..`.
-    fn take(&mut self, logits: &[f32], first: u32, k: usize) {
-        let block = logits.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
-        if block > self.highest {
-            self.total *= f64::from((self.highest - block).exp());
-            self.highest = block;
-        }
-        self.total += f64::from(logits.iter().map(|logit| (logit - self.highest).exp()).sum::<f32>());
-        for (i, &logit) in logits.iter().enumerate() {
-            let entry = (logit, first + i as u32);
-            if self.heap.len() == k && (k == 0 || !before(entry, self.heap[0])) {
-                continue;
-            }
-            if self.seen.binary_search(&entry.1).is_ok() {
-                continue;
-            }
-            self.push(entry, k);
-        }
-    }
-
-    fn push(&mut self, entry: (f32, u32), k: usize) {
-        if self.heap.len() < k {
-            self.heap.push(entry);
-            let mut at = self.heap.len() - 1;
-            while at > 0 && before(self.heap[(at - 1) / 2], self.heap[at]) {
-                self.heap.swap(at, (at - 1) / 2);
-                at = (at - 1) / 2;
-            }
-            return;
-        }
-        self.heap[0] = entry;
-        let mut at = 0;
-        loop {
-            let worst = [2 * at + 1, 2 * at + 2].into_iter().filter(|&child| child < self.heap.len()).fold(
-                at,
-                |worst, child| if before(self.heap[worst], self.heap[child]) { child } else { worst },
-            );
-            if worst == at {
-                return;
-            }
-            self.heap.swap(at, worst);
-            at = worst;
-        }
-    }
-
-    fn finish(mut self) -> RankedList {
-        self.heap.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let score = |logit: f32| (f64::from((logit - self.highest).exp()) / self.total) as f32;
-        RankedList {
-            items: self.heap.iter().map(|entry| entry.1).collect(),
-            scores: self.heap.iter().map(|entry| score(entry.0)).collect(),
-        }
-    }
-}
+/// Items that are scored at a time: their embeddings stay in the second-level cache while the queries of a
+/// thread pass over them, and so do the logits.
+const ITEMS_AT_ONCE: usize = 256;
+/// Blocks of items that are laid out at a time: 8 MB at 128 numbers for an item.
+const BLOCKS_AT_ONCE: usize = 64;
+/// Queries that one thread answers at a time: eight tiles of the product.
+const QUERIES_AT_ONCE: usize = 96;
+/// Floats from one query's logits to the next. One more vector keeps them out of the same cache sets.
+const STRIDE: usize = ITEMS_AT_ONCE + 16;
 
 impl Recommender for HrnnModel {
     fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
-        let layers = Layers::new(self);
-        let chunks: Vec<&[Query<'_>]> = queries.chunks(QUERIES_AT_ONCE).collect();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(chunks.len());
-        if threads <= 1 {
-            return chunks.iter().flat_map(|chunk| self.answer(&layers, chunk, k, exclude_seen)).collect();
-        }
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let mut answers: Vec<(usize, Vec<RankedList>)> = std::thread::scope(|scope| {
-            let work = || {
-                let mut own = vec![];
-                loop {
-                    let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(chunk) = chunks.get(i) else { return own };
-                    own.push((i, self.answer(&layers, chunk, k, exclude_seen)));
-                }
-            };
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().flat_map(|worker| worker.join().expect("answering does not panic")).collect()
-        });
-        answers.sort_by_key(|answer| answer.0);
-        answers.into_iter().flat_map(|answer| answer.1).collect()
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        self.answer(queries, k, exclude_seen, threads)
     }
 
     fn items(&self) -> usize {
@@ -121,14 +36,84 @@ impl Recommender for HrnnModel {
     }
 }
 
+/// Some queries and their running answers.
+struct Asked {
+    vectors: Vec<f32>,
+    known: Vec<Known>,
+    tops: Vec<Top>,
+    logits: Vec<f32>,
+    above: Vec<u32>,
+}
+
 impl HrnnModel {
-    fn answer(
-        &self,
-        layers: &Layers<'_>,
-        queries: &[Query<'_>],
-        k: usize,
-        exclude_seen: bool,
-    ) -> Vec<RankedList> {
+    fn answer(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool, threads: usize) -> Vec<RankedList> {
+        let layers = Layers::new(self);
+        let chunks: Vec<&[Query<'_>]> = queries.chunks(QUERIES_AT_ONCE).collect();
+        let cpu = Cpu::new(threads.clamp(1, chunks.len().max(1)));
+        let asked: Vec<Mutex<Option<Asked>>> = chunks.iter().map(|_| Mutex::new(None)).collect();
+        cpu.each(chunks.len(), &|i| {
+            *own(&asked[i]) = Some(Asked::new(&layers, chunks[i], k, exclude_seen));
+        });
+        // Items are laid out once for all queries, some at a time, so that memory does not grow with them.
+        let items = self.items.nrows();
+        let blocks: Vec<Mutex<Packed>> = (0..BLOCKS_AT_ONCE).map(|_| Mutex::default()).collect();
+        for first in (0..items).step_by(BLOCKS_AT_ONCE * ITEMS_AT_ONCE) {
+            let count = (items - first).div_ceil(ITEMS_AT_ONCE).min(BLOCKS_AT_ONCE);
+            cpu.each(count, &|block| self.lay_out(first + block * ITEMS_AT_ONCE, &mut own(&blocks[block])));
+            let packed: Vec<_> = blocks[..count].iter().map(own).collect();
+            let packed: Vec<&Packed> = packed.iter().map(|block| &**block).collect();
+            cpu.each(chunks.len(), &|i| {
+                let mut asked = own(&asked[i]);
+                let asked = asked.as_mut().expect("every chunk was begun above");
+                for (block, packed) in packed.iter().enumerate() {
+                    self.score(asked, packed, first + block * ITEMS_AT_ONCE);
+                }
+            });
+        }
+        let done = asked.into_iter().map(|asked| asked.into_inner().expect("no holder of the lock panics"));
+        done.flat_map(|asked| asked.expect("every chunk was begun above").tops).map(Top::finish).collect()
+    }
+
+    /// Lays out the embeddings of items from `first` on as a right-hand factor.
+    fn lay_out(&self, first: usize, to: &mut Packed) {
+        let (e, ep) = (self.embedding(), padded(self.embedding()));
+        let items = self.items.as_slice().expect("matrices are stored row after row");
+        let count = ITEMS_AT_ONCE.min(self.items.nrows() - first);
+        to.pack_rows_transposed(ep, padded(count), |j| (j < count).then(|| &items[(first + j) * e..][..e]));
+    }
+
+    /// Scores items from `first` on for some queries.
+    fn score(&self, asked: &mut Asked, packed: &Packed, first: usize) {
+        let ep = padded(self.embedding());
+        let bias = self.bias.as_slice().expect("vectors are stored in a row");
+        let prior = self.prior.as_slice().expect("vectors are stored in a row");
+        let count = ITEMS_AT_ONCE.min(bias.len() - first);
+        let isa = Isa::detect();
+        let mut offsets = [0.0; ITEMS_AT_ONCE];
+        offsets[..count].copy_from_slice(&bias[first..first + count]);
+        let left = Left { data: &asked.vectors, row: ep, column: 1 };
+        let rows = asked.tops.len();
+        gemm(isa, left, rows, packed, Start::Row(&offsets), &mut asked.logits, STRIDE);
+        for (query, top) in asked.tops.iter_mut().enumerate() {
+            let logits = &mut asked.logits[query * STRIDE..][..count];
+            let (prior, bias) = (&prior[first..first + count], &bias[first..first + count]);
+            match asked.known[query] {
+                Known::History => {}
+                // Nobody's history: what is popular, moved by what is known.
+                Known::Sides => {
+                    for ((logit, prior), bias) in logits.iter_mut().zip(prior).zip(bias) {
+                        *logit += prior - bias;
+                    }
+                }
+                Known::Nothing => logits.copy_from_slice(prior),
+            }
+            top.take(isa, logits, first as u32, &mut asked.above);
+        }
+    }
+}
+
+impl Asked {
+    fn new(layers: &Layers<'_>, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Self {
         // A question for related items is a user who had that one item.
         let histories: Vec<History<'_>> = queries
             .iter()
@@ -137,50 +122,85 @@ impl HrnnModel {
                 Query::Item(item) => History::new(std::slice::from_ref(item), std::slice::from_ref(&0)),
             })
             .collect();
-        let mut best: Vec<Best> = queries
-            .iter()
-            .map(|query| match query {
-                Query::User(history) if exclude_seen => {
-                    let mut seen = history.items.to_vec();
-                    seen.sort_unstable();
-                    Best::new(seen)
-                }
-                Query::User(_) => Best::new(vec![]),
-                Query::Item(item) => Best::new(vec![*item]),
-            })
-            .collect();
-        let (vectors, known) = layers.queries(&histories);
-        let (e, ep) = (self.embedding(), padded(self.embedding()));
-        let items = self.items.as_slice().expect("matrices are stored row after row");
-        let bias = self.bias.as_slice().expect("vectors are stored in a row");
-        let prior = self.prior.as_slice().expect("vectors are stored in a row");
-        let isa = Isa::detect();
-        let (mut packed, mut offsets) = (Packed::default(), vec![0.0; ITEMS_AT_ONCE]);
-        let mut logits = vec![0.0; queries.len() * ITEMS_AT_ONCE];
-        for first in (0..bias.len()).step_by(ITEMS_AT_ONCE) {
-            let count = ITEMS_AT_ONCE.min(bias.len() - first);
-            packed.pack_rows_transposed(ep, padded(count), |j| {
-                (j < count).then(|| &items[(first + j) * e..][..e])
-            });
-            offsets[..count].copy_from_slice(&bias[first..first + count]);
-            let left = Left { data: &vectors, row: ep, column: 1 };
-            gemm(isa, left, queries.len(), &packed, Start::Row(&offsets), &mut logits, ITEMS_AT_ONCE);
-            for (query, best) in best.iter_mut().enumerate() {
-                let logits = &mut logits[query * ITEMS_AT_ONCE..][..count];
-                let (prior, bias) = (&prior[first..first + count], &bias[first..first + count]);
-                match known[query] {
-                    Known::History => {}
-                    // Nobody's history: what is popular, moved by what is known.
-                    Known::Sides => {
-                        for ((logit, prior), bias) in logits.iter_mut().zip(prior).zip(bias) {
-                            *logit += prior - bias;
-                        }
-                    }
-                    Known::Nothing => logits.copy_from_slice(prior),
-                }
-                best.take(logits, first as u32, k);
+        let seen = |query: &Query<'_>| match query {
+            Query::User(history) if exclude_seen => {
+                let mut seen = history.items.to_vec();
+                seen.sort_unstable();
+                seen
             }
+            Query::User(_) => vec![],
+            Query::Item(item) => vec![*item],
+        };
+        let (vectors, known) = layers.queries(&histories);
+        Self {
+            vectors,
+            known,
+            tops: queries.iter().map(|query| Top::new(k, seen(query))).collect(),
+            logits: vec![0.0; queries.len() * STRIDE],
+            above: vec![0; ITEMS_AT_ONCE],
         }
-        best.into_iter().map(Best::finish).collect()
+    }
+}
+
+/// Each piece of work locks what is its own, so nobody ever waits.
+fn own<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of the lock panics")
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2};
+    use training::random::Random;
+
+    use super::super::features::GAP_CLASSES;
+    use super::*;
+
+    /// More items than are laid out at a time.
+    const ITEMS: usize = BLOCKS_AT_ONCE * ITEMS_AT_ONCE + 300;
+
+    fn model() -> HrnnModel {
+        let (e, h) = (5, 3);
+        let mut random = Random::new(4);
+        let mut normal = |rows, columns| Array2::from_shape_fn((rows, columns), |_| random.normal());
+        HrnnModel {
+            items: normal(ITEMS, e),
+            bias: normal(ITEMS, 1).column(0).to_owned(),
+            prior: normal(ITEMS, 1).column(0).to_owned(),
+            gaps: normal(GAP_CLASSES, e),
+            input: normal(e, 3 * h),
+            input_bias: Array1::zeros(3 * h),
+            recurrent: normal(h, 3 * h),
+            recurrent_bias: Array1::zeros(3 * h),
+            project: normal(h, e),
+            project_bias: Array1::zeros(e),
+            last: normal(e, e),
+            average: normal(e, e),
+            average_rate: 0.1,
+            sides: None,
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_lists_and_scores() {
+        let model = model();
+        let histories: Vec<Vec<u32>> = (0..2 * QUERIES_AT_ONCE as u32 + 5)
+            .map(|user| (0..user % 4).map(|n| user * 31 + n).collect())
+            .collect();
+        let queries: Vec<_> = histories
+            .iter()
+            .map(|items| Query::User(History::new(items, &[0, 9, 99][..items.len()])))
+            .collect();
+        let one = model.answer(&queries, 20, true, 1);
+        for threads in [2, 3, 7] {
+            assert!(model.answer(&queries, 20, true, threads) == one, "{threads} threads");
+        }
+        // The plain forward pass over the whole catalogue finds the same first items.
+        for (history, list) in histories.iter().zip(&one) {
+            let state = model.state(&History::new(history, &[0, 9, 99][..history.len()]));
+            let mut scores = model.scores(state.as_ref().map(|state| state.view()));
+            history.iter().for_each(|&item| scores[item as usize] = -1.0);
+            let highest = scores.iter().fold(0.0f32, |a, &b| a.max(b));
+            assert!(scores[list.items[0] as usize] >= highest * 0.9999 && list.items.len() == 20);
+        }
     }
 }

@@ -41,6 +41,7 @@ pub mod batch;
 mod described;
 pub mod fit;
 pub mod tensors;
+mod top;
 
 pub use config::Config;
 pub use fit::{Progress, TrainError, TrainingReport, train};

@@ -1,4 +1,5 @@
-//! Counting pairs: row after row with a dense accumulator, rows spread over threads.
+//! Counting pairs: row after row with a dense accumulator, rows spread over threads. Users with long
+//! histories are added up as bits ([`super::bits`]), the others item by item.
 //!
 //! Counts are whole numbers and every row is worked out by one thread, so the result is the same
 //! bytes for any number of threads.
@@ -6,19 +7,24 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dataset::Interactions;
+use training::cpu::Isa;
 
+use super::bits::{self, Bits};
 use super::{Config, Neighbours};
+use crate::best::{Best, Key};
 use crate::featurization;
 
 /// Rows that a thread takes at a time: few enough to share the long rows of popular items fairly.
 const ROWS_AT_ONCE: usize = 16;
 
-/// Who has what, from both sides; every pair once.
+/// Who has what, from both sides; every pair once. Users with long lists have the low numbers.
 pub(super) struct Incidence {
     /// Items of each user.
     items: Packed,
-    /// Users of each item.
+    /// Users of each item, ascending.
     users: Packed,
+    /// The users with long lists once more.
+    bits: Bits,
 }
 
 /// Lists of numbers, one after the other.
@@ -34,6 +40,11 @@ impl Packed {
 
     fn rows(&self) -> u32 {
         (self.offsets.len() - 1) as u32
+    }
+
+    fn push(&mut self, list: impl Iterator<Item = u32>) {
+        self.numbers.extend(list);
+        self.offsets.push(self.numbers.len());
     }
 
     /// The same pairs seen from the other side; every list comes out ascending.
@@ -58,8 +69,10 @@ impl Packed {
 }
 
 impl Incidence {
-    /// The distinct items of the users in `kept`.
-    pub(super) fn new(data: &Interactions, kept: &[u32]) -> Self {
+    /// The distinct items of the users in `kept`, without the items whose number of users lies outside of
+    /// the percentiles. Items that nobody has do not count as items there.
+    pub(super) fn new(data: &Interactions, kept: &[u32], (low, high): (f64, f64)) -> Self {
+        let catalogue = data.items.len();
         let mut items = Packed { offsets: vec![0], numbers: Vec::with_capacity(data.len()) };
         let mut distinct = Vec::new();
         for &user in kept {
@@ -67,26 +80,24 @@ impl Incidence {
             distinct.extend_from_slice(data.history(user).items);
             distinct.sort_unstable();
             distinct.dedup();
-            items.numbers.extend_from_slice(&distinct);
-            items.offsets.push(items.numbers.len());
+            items.push(distinct.iter().copied());
         }
-        let users = items.transposed(data.items.len());
-        Self { items, users }
-    }
-
-    /// Without the items whose number of users lies outside of the percentiles. Items that nobody
-    /// has do not count as items here.
-    pub(super) fn with_items_within(self, low: f64, high: f64) -> Self {
-        let counts: Vec<usize> = self.users.offsets.windows(2).map(|ends| ends[1] - ends[0]).collect();
+        let mut counts = vec![0usize; catalogue];
+        items.numbers.iter().for_each(|&item| counts[item as usize] += 1);
         let within = featurization::within_percentiles(counts.iter().copied().filter(|&n| n > 0), low, high);
-        let mut items = Packed { offsets: vec![0], numbers: Vec::with_capacity(self.items.numbers.len()) };
-        for user in 0..self.items.rows() {
-            let list = self.items.list(user).iter();
-            items.numbers.extend(list.filter(|&&item| within.contains(&counts[item as usize])));
-            items.offsets.push(items.numbers.len());
+        let stays = |item: &u32| within.contains(&counts[*item as usize]);
+
+        let length = |user: u32| items.list(user).iter().filter(|&item| stays(item)).count();
+        let (dense, sparse): (Vec<u32>, Vec<u32>) =
+            (0..items.rows()).partition(|&user| bits::is_dense(length(user), catalogue));
+        let mut ordered = Packed { offsets: vec![0], numbers: Vec::with_capacity(items.numbers.len()) };
+        for &user in dense.iter().chain(&sparse) {
+            ordered.push(items.list(user).iter().copied().filter(stays));
         }
-        let users = items.transposed(counts.len());
-        Self { items, users }
+        drop(items);
+        let bits = Bits::new(dense.len(), catalogue, |row| ordered.list(row));
+        let users = ordered.transposed(catalogue);
+        Self { items: ordered, users, bits }
     }
 }
 
@@ -152,84 +163,25 @@ impl Weights {
     }
 }
 
-/// A neighbour as one number that sorts best first: the complement of the score's bits above the
-/// item number, so that ties go to the lower number. Scores are positive, so their bits are ordered.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(u64);
-
-impl Key {
-    fn new(score: f32, item: u32) -> Self {
-        Self(u64::from(!score.to_bits()) << 32 | u64::from(item))
-    }
-
-    fn item(self) -> u32 {
-        self.0 as u32
-    }
-
-    fn score(self) -> f32 {
-        f32::from_bits(!((self.0 >> 32) as u32))
-    }
-}
-
-/// The first few of many keys: a buffer that is cut back to the best whenever it is full. What falls
-/// behind the last of those is refused at once.
-struct Best {
-    keys: Vec<Key>,
-    keep: usize,
-    limit: Key,
-}
-
-impl Best {
-    fn new(keep: usize) -> Self {
-        Self { keys: Vec::with_capacity(2 * keep + 64), keep, limit: Key(u64::MAX) }
-    }
-
-    fn offer(&mut self, key: Key) {
-        if key < self.limit {
-            if self.keys.len() == self.keys.capacity() {
-                self.cut();
-            }
-            self.keys.push(key);
-        }
-    }
-
-    fn cut(&mut self) {
-        if self.keep == 0 {
-            self.keys.clear();
-        } else if self.keys.len() > self.keep {
-            self.limit = *self.keys.select_nth_unstable(self.keep - 1).1;
-            self.keys.truncate(self.keep);
-        }
-    }
-
-    /// The best keys in order; the buffer is empty again.
-    fn finish(&mut self) -> Vec<Key> {
-        self.cut();
-        self.keys.sort_unstable();
-        let best = self.keys.as_slice().to_vec();
-        self.keys.clear();
-        self.limit = Key(u64::MAX);
-        best
-    }
-}
-
 /// What one thread needs to work out rows.
 struct Row {
-    /// Common users with every item (I); all zero between rows.
+    /// Common users with every item (I, rounded up to whole groups); all zero between rows.
     counts: Vec<u32>,
     /// Items with a count, where the row is short enough for a list to pay.
     touched: Vec<u32>,
     best: Best,
     count_min: u32,
+    isa: Isa,
 }
 
 impl Row {
     fn new(items: usize, config: &Config) -> Self {
         Self {
-            counts: vec![0; items],
+            counts: vec![0; items.next_multiple_of(bits::GROUP)],
             touched: Vec::new(),
             best: Best::new(config.neighbours),
             count_min: config.min_cointeraction_count.max(1),
+            isa: Isa::detect(),
         }
     }
 
@@ -238,6 +190,13 @@ impl Row {
         let users = pairs.users.list(item);
         if (users.len() as u32) < self.count_min {
             return Vec::new();
+        }
+        let dense = users.partition_point(|&user| user < pairs.bits.rows());
+        if dense >= bits::USERS_MIN {
+            let (dense, sparse) = users.split_at(dense);
+            pairs.bits.count(self.isa, dense, &mut self.counts);
+            self.add_densely(item, sparse, pairs, weights);
+            return self.best.finish();
         }
         let work: usize = users.iter().map(|&user| pairs.items.list(user).len()).sum();
         // A popular item meets most of the catalogue: adding without looking and reading all
@@ -250,6 +209,7 @@ impl Row {
         self.best.finish()
     }
 
+    /// Adds the items of `users` to what was counted already, and offers every item with a count.
     fn add_densely(&mut self, item: u32, users: &[u32], pairs: &Incidence, weights: &Weights) {
         for &user in users {
             for &other in pairs.items.list(user) {
@@ -258,10 +218,19 @@ impl Row {
         }
         self.counts[item as usize] = 0;
         let own = weights.query[item as usize];
-        for (other, count) in self.counts.iter_mut().enumerate() {
-            if *count >= self.count_min {
-                let score = *count as f32 * own * weights.neighbour[other];
-                self.best.offer(Key::new(score, other as u32));
+        let count_min = self.count_min;
+        for (block, (counts, factors)) in
+            self.counts.chunks(LANES).zip(weights.neighbour.chunks(LANES)).enumerate()
+        {
+            let mut scores = [0.0f32; LANES];
+            scores_of(self.isa, counts, factors, own, count_min, &mut scores);
+            // Most blocks hold nothing that is better than what was found: one look at the best of each.
+            let highest = scores.iter().fold(0.0f32, |a, &b| if b > a { b } else { a });
+            if highest == 0.0 || highest < self.best.limit() {
+                continue;
+            }
+            for (i, &score) in scores.iter().enumerate().filter(|(_, score)| **score > 0.0) {
+                self.best.offer(Key::new(score, (block * LANES + i) as u32));
             }
         }
         self.counts.fill(0);
@@ -286,5 +255,26 @@ impl Row {
                 self.best.offer(Key::new(score, other));
             }
         }
+    }
+}
+
+/// Items that are scored at a time.
+const LANES: usize = 32;
+
+training::dispatch! {
+    /// The scores of a few items, 0 where the count is too small.
+    fn scores_of(counts: &[u32], factors: &[f32], own: f32, count_min: u32, scores: &mut [f32; LANES]) = scores_body
+}
+
+#[inline(always)]
+fn scores_body<const FMA: bool>(
+    counts: &[u32],
+    factors: &[f32],
+    own: f32,
+    count_min: u32,
+    scores: &mut [f32; LANES],
+) {
+    for ((score, &count), &factor) in scores.iter_mut().zip(counts).zip(factors) {
+        *score = if count >= count_min { count as f32 * own * factor } else { 0.0 };
     }
 }

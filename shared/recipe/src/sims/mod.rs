@@ -16,6 +16,7 @@
 //! items fill the rest of its list, as the hosted service answers. A user is answered by the
 //! neighbours of the newest item of the history that has any.
 
+mod bits;
 mod cooccurrence;
 
 use dataset::Interactions;
@@ -92,15 +93,15 @@ impl Neighbours {
 impl Sims {
     /// Counts co-occurrences and keeps the best neighbours of every item.
     ///
-    /// Time grows with the sum of squared history lengths; memory with the interactions, plus 16
-    /// bytes for a pair that is kept and 4 bytes for an item and thread.
+    /// Time grows with the sum of squared history lengths, and for long histories with users · I / 512 for
+    /// each item; memory with the interactions, plus 16 bytes for a pair that is kept and 4 bytes for an
+    /// item and thread.
     pub fn train(data: &Interactions, config: &Config) -> Self {
         let affordable = (PAIRS_MAX / data.items.len().max(1)).max(PRECOMPUTED_RESULTS);
         let config = &Config { neighbours: config.neighbours.min(affordable), ..config.clone() };
         let (low, high) = config.user_percentiles;
         let kept = featurization::users_within(data, low, high);
-        let (low, high) = config.item_percentiles;
-        let pairs = cooccurrence::Incidence::new(data, &kept).with_items_within(low, high);
+        let pairs = cooccurrence::Incidence::new(data, &kept, config.item_percentiles);
         Self { neighbours: cooccurrence::neighbours(&pairs, config), popular: PopularityCount::train(data) }
     }
 

@@ -55,10 +55,11 @@ pub fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
 }
 
 /// Compiles `body::<FMA>` for each instruction set and defines `name(isa, …)` that picks one.
+#[macro_export]
 macro_rules! dispatch {
     ($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $body:ident) => {
         $(#[$meta])*
-        pub fn $name(isa: $crate::cpu::isa::Isa, $($arg: $type),*) $(-> $out)? {
+        pub fn $name(isa: $crate::cpu::Isa, $($arg: $type),*) $(-> $out)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
             unsafe fn avx512($($arg: $type),*) $(-> $out)? {
@@ -72,13 +73,13 @@ macro_rules! dispatch {
             match isa {
                 // SAFETY: `Isa::detect` saw the features that these functions are compiled for.
                 #[cfg(target_arch = "x86_64")]
-                $crate::cpu::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
+                $crate::cpu::Isa::Avx512 => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                $crate::cpu::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
-                _ => $body::<{ $crate::cpu::isa::PORTABLE_FMA }>($($arg),*),
+                $crate::cpu::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                _ => $body::<{ $crate::cpu::PORTABLE_FMA }>($($arg),*),
             }
         }
     };
 }
-pub(crate) use dispatch;
+pub(crate) use crate::dispatch;

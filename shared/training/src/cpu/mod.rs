@@ -20,7 +20,8 @@ use crate::device::{
 };
 pub use gates::forward as gru_step;
 pub use gemm::{Left, Packed, Start, gemm};
-pub use isa::Isa;
+pub use isa::{Isa, PORTABLE_FMA};
+pub use math::exp;
 use pool::Pool;
 pub use rows::power;
 
