@@ -185,15 +185,33 @@ pub struct Weights<D: Device> {
     pub touched: D::Buffer,
 }
 
+/// Losses that a shard may keep in the device's memory before somebody takes them.
+pub const LOSSES_KEPT: usize = 1024;
+
+/// Why a device cannot go on, in words for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DeviceError(pub String);
+
 /// A machine that trains.
 pub trait Device: Sync + Sized {
+    /// Whether the shards of a step run side by side. Where they do not, one shard of all lanes is best.
+    const SHARDS_SIDE_BY_SIDE: bool;
+
     /// Floats in the device's memory.
     type Buffer: Send + Sync;
     /// Row numbers in the device's memory.
     type Index: Send + Sync;
     /// A right-hand factor, laid out once per step for the many products that use it.
     type Operand: Send + Sync;
+    /// The losses of one shard's steps, until they are taken.
+    type Losses: Send + Sync;
+    /// What [`Device::repeat`] remembers of the work that it was given.
+    type Record: Default + Send;
 
+    /// Whether everything asked for so far could be done. A device that fails does nothing from then on
+    /// and reads as zeros, so that the training loop alone has to look, whenever it takes losses.
+    fn check(&self) -> Result<(), DeviceError>;
     /// `len` zeros.
     fn buffer(&self, len: usize) -> Self::Buffer;
     /// Copies floats to the device, from `start` on.
@@ -206,8 +224,14 @@ pub trait Device: Sync + Sized {
     fn write_index(&self, to: &mut Self::Index, rows: &[u32]);
     /// An operand without content.
     fn operand(&self) -> Self::Operand;
+    /// No losses yet.
+    fn losses(&self) -> Self::Losses;
+    /// Hands over the losses of the steps since the last call, in order. Waits until they are there, which
+    /// is why a training loop asks now and then and not at every step.
+    fn take_losses(&self, losses: &mut Self::Losses) -> Vec<f64>;
 
-    /// Lays out `source`, or its transpose, as a right-hand factor.
+    /// Lays out `source`, or its transpose, as a right-hand factor. A device may instead remember where the
+    /// source is, so it must not change before the last product with the operand.
     fn prepare(&self, source: Matrix<'_, Self>, transposed: bool, to: &mut Self::Operand);
     /// Lays out `rows` of a table as right-hand factors: `forward` is width × rows, `backward` rows × width.
     /// Rows past the table's end are zero.
@@ -338,13 +362,22 @@ pub trait Device: Sync + Sized {
     );
     /// Softmax cross-entropy of each target against itself and the negatives, and all gradients.
     ///
-    /// A negative that is the row's own target does not count. Returns the weighted sum of losses.
+    /// A negative that is the row's own target does not count. The weighted sum of losses is appended to
+    /// `losses`, which keeps at most [`LOSSES_KEPT`] of them.
     fn softmax(
         &self,
         input: SoftmaxInput<'_, Self>,
         negatives: &Negatives<Self>,
         gradients: SoftmaxGradients<'_, Self>,
-    ) -> f64;
+        losses: &mut Self::Losses,
+    );
+
+    /// Does `work`, which asks for operations within the device's memory only.
+    ///
+    /// With the same `key` as at the last call with this record, `work` asks for the same operations on the
+    /// same tensors of the same sizes, and what differs is `seed` and the tensors' content; the seeds of its
+    /// dropouts are `seed` XOR constants. So a device may record the operations once and replay them.
+    fn repeat(&self, record: &mut Self::Record, key: u64, seed: u32, work: &mut dyn FnMut());
 
     /// Calls `work` with every number below `count`, on as many cores as there are.
     fn each_shard(&self, count: usize, work: &(dyn Fn(usize) + Sync));

@@ -78,7 +78,7 @@ pub(crate) struct Touched<D: Device> {
     pub vectors: D::Buffer,
     /// Their biases.
     pub bias: D::Buffer,
-    host_bias: Vec<f32>,
+    numbered: D::Index,
     gradients: D::Buffer,
     numbers: Slots,
     kept: Vec<u32>,
@@ -120,7 +120,7 @@ impl<D: Device> Touched<D> {
             items: vec![],
             vectors: device.buffer(most * width),
             bias: device.buffer(most),
-            host_bias: vec![],
+            numbered: device.index(),
             gradients: device.buffer(most * width),
             numbers: Slots::new(items),
             kept: vec![],
@@ -144,7 +144,7 @@ impl<D: Device> Touched<D> {
         &mut self,
         device: &D,
         table: &D::Buffer,
-        bias: &[f32],
+        bias: &D::Buffer,
         windows: &[Window],
         negatives: &[u32],
         step: u32,
@@ -174,9 +174,8 @@ impl<D: Device> Touched<D> {
         for &item in &self.items {
             self.host_bags.push(bags.bag(item as usize));
         }
-        self.host_bias.clear();
-        self.host_bias.extend(self.items.iter().map(|&item| bias[item as usize]));
-        device.write(&mut self.bias, 0, &self.host_bias);
+        device.write_index(&mut self.numbered, &self.items);
+        device.gather(bias, 1, &self.numbered, crate::device::Dropout::NONE, &mut self.bias);
         device.write_index(&mut self.kept_rows, &self.kept);
         self.bags.load(device, &self.host_bags);
         device.gather(table, self.width, &self.kept_rows, crate::device::Dropout::NONE, &mut self.vectors);

@@ -206,8 +206,9 @@ pub struct Shard<D: Device> {
     pub d_negative_bias: D::Buffer,
     /// Gradient of all dense weights.
     pub d_dense: D::Buffer,
-    /// Weighted sum of losses.
-    pub loss: f64,
+    /// Weighted sums of losses.
+    pub losses: D::Losses,
+    record: D::Record,
 }
 
 impl<D: Device> Shard<D> {
@@ -248,7 +249,8 @@ impl<D: Device> Shard<D> {
             d_negatives: device.buffer(negatives * w),
             d_negative_bias: device.buffer(negatives),
             d_dense: device.buffer(Layout::new(shape).len),
-            loss: 0.0,
+            losses: device.losses(),
+            record: D::Record::default(),
         }
     }
 
@@ -269,15 +271,21 @@ impl<D: Device> Shard<D> {
         let state_dropout = Dropout { share: dropout.state, seed: seed ^ 0x5bd1_e995 };
         let average_dropout = Dropout { share: dropout.state, seed: seed ^ 0x2545_f491 };
         self.load(device, shape, window);
-        self.recur(device, model, input_dropout);
-        if shape.tied {
-            self.project(device, model, state_dropout, average_dropout);
-        }
-        self.score(device, model, negatives);
-        if shape.tied {
-            self.project_back(device, model, state_dropout, average_dropout);
-        }
-        self.recur_back(device, model, input_dropout);
+        // A window without own rows takes another way than one with them.
+        let key = u64::from(self.inputs.count > 0) | u64::from(self.queries.count > 0) << 1;
+        let mut record = std::mem::take(&mut self.record);
+        device.repeat(&mut record, key, seed, &mut || {
+            self.recur(device, model, input_dropout);
+            if shape.tied {
+                self.project(device, model, state_dropout, average_dropout);
+            }
+            self.score(device, model, negatives);
+            if shape.tied {
+                self.project_back(device, model, state_dropout, average_dropout);
+            }
+            self.recur_back(device, model, input_dropout);
+        });
+        self.record = record;
     }
 
     /// The queries of the last window, of which the targets' gradients are multiples.
@@ -369,7 +377,7 @@ impl<D: Device> Shard<D> {
             true => (&self.q, 0),
             false => (&self.states, self.lanes * model.shape.hidden),
         };
-        self.loss = device.softmax(
+        device.softmax(
             SoftmaxInput {
                 queries: Matrix::new(queries, start, n, w),
                 table: model.output,
@@ -384,6 +392,7 @@ impl<D: Device> Shard<D> {
                 negatives: &mut self.d_negatives,
                 negative_bias: &mut self.d_negative_bias,
             },
+            &mut self.losses,
         );
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 
 use crate::cpu::power;
-use crate::device::{BETA1, BETA2, Contribution, Device, Negatives, Rule, Weights};
+use crate::device::{BETA1, BETA2, Contribution, Device, LOSSES_KEPT, Negatives, Rule, Weights};
 use crate::features::{ItemFeatures, Touched};
 use crate::network::{DropoutShares, Layout, Model, Operands, Shape, Shard};
 use crate::random::{Random, Sampler};
@@ -108,12 +108,12 @@ pub struct Trainer<'d, D: Device> {
     negatives: Negatives<D>,
     offsets: Vec<f32>,
     sampler: Sampler,
-    host_bias: Vec<f32>,
     shards: Vec<Mutex<Shard<D>>>,
     slots: Slots,
     indices: Indices<D>,
     random: Random,
     step: u32,
+    losses: Vec<f64>,
 }
 
 /// Which rows a step touched, in the device's memory.
@@ -164,7 +164,6 @@ impl<'d, D: Device> Trainer<'d, D> {
             },
             offsets: vec![0.0; count],
             sampler: Sampler::new(popularity),
-            host_bias: vec![0.0; shape.items],
             shards: (0..settings.shards).map(|_| shard()).collect(),
             slots: Slots::new(shape.items),
             indices: Indices {
@@ -177,6 +176,7 @@ impl<'d, D: Device> Trainer<'d, D> {
             },
             random: Random::new(settings.seed ^ 0x6e65_6761_7469_7665),
             step: 0,
+            losses: vec![],
             device,
             settings,
         }
@@ -193,12 +193,32 @@ impl<'d, D: Device> Trainer<'d, D> {
         Self { touched: Some(touched), ..self }
     }
 
-    /// One step at a learning rate; windows are one per shard. Returns the sum of weighted losses.
-    pub fn step(&mut self, windows: &[Window], rate: f32) -> f64 {
+    /// One step at a learning rate; windows are one per shard. Its loss waits for [`Self::losses`]: a device
+    /// that is asked at once would have to finish first, and stand still until the next step comes.
+    pub fn step(&mut self, windows: &[Window], rate: f32) {
+        if self.step.is_multiple_of(LOSSES_KEPT as u32 / 2) {
+            self.take_losses();
+        }
         let ids = self.draw_negatives();
-        let loss = self.gradients(windows, &ids);
+        self.gradients(windows, &ids);
         self.update(windows, &ids, rate);
-        loss
+    }
+
+    /// The sums of weighted losses of the steps since the last call, in order.
+    pub fn losses(&mut self) -> Vec<f64> {
+        self.take_losses();
+        std::mem::take(&mut self.losses)
+    }
+
+    fn take_losses(&mut self) {
+        let mut sums: Vec<f64> = vec![];
+        for shard in &mut self.shards {
+            let shard = shard.get_mut().expect("no shard panicked");
+            let losses = self.device.take_losses(&mut shard.losses);
+            sums.resize(sums.len().max(losses.len()), 0.0);
+            sums.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss);
+        }
+        self.losses.append(&mut sums);
     }
 
     /// The weights as they are now.
@@ -230,12 +250,11 @@ impl<'d, D: Device> Trainer<'d, D> {
     }
 
     /// Loss and gradients of one step, left in the shards.
-    fn gradients(&mut self, windows: &[Window], ids: &[u32]) -> f64 {
+    fn gradients(&mut self, windows: &[Window], ids: &[u32]) {
         let shape = self.settings.shape;
         self.operands.prepare(self.device, &shape, &self.dense.values);
-        self.device.read(&self.bias.values, 0, &mut self.host_bias);
         if let Some(touched) = &mut self.touched {
-            touched.load(self.device, &self.input.values, &self.host_bias, windows, ids, self.step);
+            touched.load(self.device, &self.input.values, &self.bias.values, windows, ids, self.step);
         }
         let (input, output, bias, numbers, windows) = match &self.touched {
             Some(touched) => {
@@ -256,13 +275,12 @@ impl<'d, D: Device> Trainer<'d, D> {
         for (offset, &id) in self.offsets.iter_mut().zip(ids) {
             *offset = match id {
                 NONE => f32::NEG_INFINITY,
-                id if sampled => {
-                    self.host_bias[id as usize] - log_count - self.sampler.log_probability[id as usize]
-                }
-                id => self.host_bias[id as usize],
+                id if sampled => -log_count - self.sampler.log_probability[id as usize],
+                _ => 0.0,
             };
         }
         self.device.write(&mut self.negatives.offsets, 0, &self.offsets);
+        self.device.add_rows(bias, 0, 1, &self.negatives.ids, &mut self.negatives.offsets);
         let model = Model {
             shape: &shape,
             dense: &self.dense.values,
@@ -279,7 +297,6 @@ impl<'d, D: Device> Trainer<'d, D> {
             let seed = base ^ (i as u32 + 1).wrapping_mul(0x85eb_ca77);
             shard.run(device, &model, negatives, &windows[i], settings.dropout, seed);
         });
-        self.shards.iter_mut().map(|shard| shard.get_mut().expect("no shard panicked").loss).sum()
     }
 
     /// Applies the gradients.

@@ -121,7 +121,8 @@ fn losses(optimiser: Optimiser, rate: f32) -> Vec<f64> {
                     ..Window::default()
                 })
                 .collect();
-            trainer.step(&windows, rate)
+            trainer.step(&windows, rate);
+            trainer.losses()[0]
         })
         .collect()
 }

@@ -172,6 +172,8 @@ fn run(
     let (mut done, mut epoch, mut batch) = (0u64, 1u32, 0u64);
     let (mut epoch_loss, mut epoch_events, mut last_loss) = (0.0, 0u64, f64::NAN);
     let (mut recent_loss, mut recent_events) = (0.0, 0u64);
+    // Steps whose losses were not looked at yet.
+    let mut unseen = 0u64;
     while done < total {
         let count = lanes.next(sequences, &mut windows) as u64;
         // Every event weighs the same, however full the step is.
@@ -182,17 +184,20 @@ fn run(
             described.add_sides(&mut windows, config, done);
         }
         let rate = config.rate * schedule(done as f64 / total as f64);
-        let loss = trainer.step(&windows, rate) * rows;
-        batch += 1;
-        if !loss.is_finite() {
-            return Err(TrainError::NotFinite { epoch, batch, loss });
-        }
-        done += count;
-        (epoch_loss, epoch_events) = (epoch_loss + loss, epoch_events + count);
-        (recent_loss, recent_events) = (recent_loss + loss, recent_events + count);
+        trainer.step(&windows, rate);
+        (batch, unseen, done) = (batch + 1, unseen + 1, done + count);
+        (epoch_events, recent_events) = (epoch_events + count, recent_events + count);
         let epoch_ends = done >= events * u64::from(epoch) || done >= total;
         if epoch_ends || told.elapsed().as_millis() >= 100 {
             told = Instant::now();
+            for (loss, batch) in trainer.losses().into_iter().zip(batch + 1 - unseen..) {
+                let loss = loss * rows;
+                if !loss.is_finite() {
+                    return Err(TrainError::NotFinite { epoch, batch, loss });
+                }
+                (epoch_loss, recent_loss) = (epoch_loss + loss, recent_loss + loss);
+            }
+            unseen = 0;
             let report = Progress {
                 epoch,
                 epochs: plan.epochs,

@@ -15,8 +15,8 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 
 use crate::device::{
-    Bags, Contribution, Device, Dropout, GruShape, Matrix, Negatives, Onto, Rule, SoftmaxGradients,
-    SoftmaxInput, Weights,
+    Bags, Contribution, Device, DeviceError, Dropout, GruShape, Matrix, Negatives, Onto, Rule,
+    SoftmaxGradients, SoftmaxInput, Weights,
 };
 pub use gates::forward as gru_step;
 pub use gemm::{Left, Packed, Start, gemm};
@@ -115,6 +115,14 @@ impl Device for Cpu {
     type Buffer = Vec<f32>;
     type Index = Vec<u32>;
     type Operand = Packed;
+    type Losses = Vec<f64>;
+    type Record = ();
+
+    const SHARDS_SIDE_BY_SIDE: bool = true;
+
+    fn check(&self) -> Result<(), DeviceError> {
+        Ok(())
+    }
 
     fn buffer(&self, len: usize) -> Vec<f32> {
         vec![0.0; len]
@@ -139,6 +147,14 @@ impl Device for Cpu {
 
     fn operand(&self) -> Packed {
         Packed::default()
+    }
+
+    fn losses(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn take_losses(&self, losses: &mut Vec<f64>) -> Vec<f64> {
+        std::mem::take(losses)
     }
 
     fn prepare(&self, source: Matrix<'_, Self>, transposed: bool, to: &mut Packed) {
@@ -362,7 +378,8 @@ impl Device for Cpu {
         input: SoftmaxInput<'_, Self>,
         negatives: &Negatives<Self>,
         gradients: SoftmaxGradients<'_, Self>,
-    ) -> f64 {
+        losses: &mut Vec<f64>,
+    ) {
         let SoftmaxInput { queries, table, bias, targets, weights } = input;
         let (width, count) = (queries.columns, negatives.count);
         assert_eq!(queries.stride, width, "queries are dense");
@@ -415,7 +432,11 @@ impl Device for Cpu {
                 gemm(self.isa, left, count, packed, Start::Old, gradients.negatives, width);
             }
         });
-        loss
+        losses.push(loss);
+    }
+
+    fn repeat(&self, (): &mut (), _: u64, _: u32, work: &mut dyn FnMut()) {
+        work();
     }
 
     fn each_shard(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
