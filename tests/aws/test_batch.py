@@ -149,7 +149,7 @@ def test_a_large_training_is_one_job_that_runs_the_trainer(personalize, stack, t
         "MANAGED_BY_AWS": "STARTED_BY_STEP_FUNCTIONS",
     }
     assert [attempt["container"]["exitCode"] for attempt in job.attempts] == [0]
-    assert steps == ["TrainPlan"], "only the container trains and writes the status"
+    assert steps == ["TrainPlan", "FollowUp"], "only the container trains and writes the status"
 
 
 def test_a_reclaimed_instance_starts_the_trainer_again(train):
@@ -158,7 +158,7 @@ def test_a_reclaimed_instance_starts_the_trainer_again(train):
     assert execution["status"] == "SUCCEEDED", execution
     (job,) = jobs
     assert [attempt["container"]["exitCode"] for attempt in job.attempts] == [137, 0]
-    assert steps == ["TrainPlan"]
+    assert steps == ["TrainPlan", "FollowUp"]
 
 
 EXITED = "Essential container in task exited"

@@ -241,6 +241,56 @@ def test_a_deployment_of_a_new_version_is_one_swap_and_can_be_taken_back(persona
             time.sleep(0.2)
 
 
+def test_an_upload_alone_trains_and_publishes_with_automatic_training(ministack, personalize, runtime, stack, films):
+    p = personalize
+    schema = p.describe_dataset(datasetArn=films["dataset"])["dataset"]["schemaArn"]
+    group = p.create_dataset_group(name="auto")["datasetGroupArn"]
+    p.create_dataset(name="auto", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")
+    recipe = "arn:aws:personalize:::recipe/aws-popularity-count"
+    solution = p.create_solution(name="auto", datasetGroupArn=group, recipeArn=recipe, performAutoTraining=True)
+    solution = solution["solutionArn"]
+
+    def upload(favourite):
+        more = b"".join(b"u%d,%s,%d\n" % (n % 300, favourite, 1_700_000_000 + n) for n in range(2_000))
+        stack.s3.put_object(Bucket=stack.bucket, Key="auto/interactions/day.csv", Body=data.interactions() + more)
+
+    def versions(count, seconds=60):
+        deadline = time.time() + seconds
+        while True:
+            found = p.list_solution_versions(solutionArn=solution)["solutionVersions"]
+            if len(found) >= count and all(version["status"] == "ACTIVE" for version in found):
+                return found
+            assert time.time() < deadline, found
+            time.sleep(0.3)
+
+    upload(b"first")
+    (first,) = versions(1)
+    assert first["trainingType"] == "AUTOMATIC"
+    campaign = p.create_campaign(
+        name="auto",
+        solutionVersionArn=f"{solution}/$LATEST",
+        campaignConfig={"syncWithLatestSolutionVersion": True},
+    )["campaignArn"]
+    assert wait(p.describe_campaign, "campaign", campaignArn=campaign)["status"] == "ACTIVE"
+    best = lambda: runtime.get_recommendations(campaignArn=campaign, userId="nobody", numResults=1)["itemList"][0]
+    assert best()["itemId"] == "first"
+    upload(b"second")
+    deadline = time.time() + 60
+    while best()["itemId"] != "second":
+        assert time.time() < deadline, p.describe_campaign(campaignArn=campaign)
+        time.sleep(0.3)
+
+    # What the clock starts once a day finds nothing to do.
+    machines = ministack.client("stepfunctions")
+    found = {m["name"]: m["stateMachineArn"] for m in machines.list_state_machines()["stateMachines"]}
+    execution = machines.start_execution(stateMachineArn=found["osusume-schedule"], input="{}")["executionArn"]
+    while (ended := machines.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.time() < deadline + 60
+        time.sleep(0.2)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert len(versions(2)) == 2
+
+
 def test_a_function_that_is_killed_in_the_middle_of_an_import_is_called_again(ministack, personalize, stack, films):
     """Kills every sandbox of the workflow function while ranges are being imported."""
     rows = 4_000_000

@@ -64,7 +64,22 @@ def test_each_step_is_known_and_each_known_step_is_taken():
 def test_each_job_has_a_machine_of_its_name():
     launched = set(re.findall(r'Job::\w+\(_\) => "([\w-]+)"', (ROOT / "shared/lambda-kit/src/launch.rs").read_text()))
     names = {machine["Name"]["Fn::Sub"].removeprefix("${AWS::StackName}-") for machine in MACHINES.values()}
-    assert launched == names
+    # Nobody launches what comes by the clock.
+    assert launched == names - {"schedule"}
+
+
+def test_schedules_are_looked_at_once_a_day():
+    (event,) = MACHINES["ScheduleStateMachine"]["Events"].values()
+    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(1 day)")
+
+
+def test_a_job_is_done_whatever_becomes_of_what_follows():
+    for name in ("ImportStateMachine", "TrainStateMachine", "DeployStateMachine"):
+        states = json.loads((ROOT / MACHINES[name]["DefinitionUri"]).read_text())["States"]
+        ends = {state for state, body in states.items() if body.get("End")}
+        assert ends == {"FollowUp"}, name
+        # A repeated execution that finds the work done makes up for one that ended before this.
+        assert states["Go"]["Default"] == "FollowUp"
 
 
 @pytest.mark.parametrize("name", [name for name in MACHINES if name != "DeleteStateMachine"])
@@ -75,7 +90,10 @@ def test_each_task_retries_and_ends_in_a_reason(name):
         if task.get("Parameters", {}).get("Payload", {}).get("step") == "Fail":
             assert task["Retry"][0]["ErrorEquals"] == ["States.ALL"]
             continue
-        assert task["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Fail"}]
+        # What follows from a job is no part of it, and its failure none of the job's resource.
+        follows = task.get("Parameters", {}).get("Payload", {}).get("step", "").startswith("FollowUp")
+        end = "Follow-up failed" if follows else "Fail"
+        assert task["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": end}]
         assert task["Type"] == "Map" or task["Retry"]
 
 

@@ -14,8 +14,8 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError as SdkError;
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
 use domain::hyperparameters::Hyperparameters;
-use domain::resource::{self, SolutionVersion, TrainingMode};
-use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status};
+use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
+use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status, TrainingData};
 use embedded::Embedded;
 use futures::stream;
 use serde_json::json;
@@ -113,6 +113,8 @@ async fn deployed(resources: &Resources, lists: &Lists) -> Result<Arn, Box<dyn s
         config: None,
         hyperparameters: Hyperparameters::default(),
         training_mode: TrainingMode::Full,
+        training_type: TrainingType::Manual,
+        data: TrainingData::default(),
         training_hours: None,
         model: None,
         attempts: 0,

@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::error::BoxError as SdkError;
 use campaign::deployed::FRESH_FOR;
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
 use domain::hyperparameters::Hyperparameters;
-use domain::resource::{self, SolutionVersion, TrainingMode};
-use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status};
+use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
+use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status, TrainingData};
 use embedded::Embedded;
 use serde_json::{Value, json};
 use store::{ListKey, ListRow, Lists, Resources, Shelf, StoredList, tables};
@@ -109,6 +109,8 @@ impl App {
             config: None,
             hyperparameters: Hyperparameters::default(),
             training_mode: TrainingMode::Full,
+            training_type: TrainingType::Manual,
+            data: TrainingData::default(),
             training_hours: None,
             model: None,
             attempts: 0,

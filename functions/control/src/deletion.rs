@@ -2,9 +2,10 @@
 
 use domain::resource::{Dataset, Job, Solution};
 use domain::{ApiError, Arn, Resource, ResourceKind, Status};
+use lifecycle::rules;
 use store::resources::ReplaceError;
 
-use crate::{Control, rules};
+use crate::Control;
 
 /// How often a resource that others keep writing is read again.
 const ATTEMPTS_MAX: u32 = 12;

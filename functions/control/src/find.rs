@@ -1,9 +1,10 @@
 //! Reading resources by the ARNs of a request.
 
 use domain::{ApiError, Arn, Resource};
+use lifecycle::rules;
 use store::Revised;
 
-use crate::{Control, rules};
+use crate::Control;
 
 /// A resource that was read to become somebody's parent.
 #[derive(Clone, Debug)]

@@ -10,12 +10,11 @@
 pub mod lambda;
 pub mod ops;
 
-mod children;
+mod creation;
 mod deletion;
 mod find;
 mod pages;
 mod quota;
-mod rules;
 
 use std::future::Future;
 use std::pin::Pin;

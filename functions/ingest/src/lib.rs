@@ -11,6 +11,7 @@ pub mod event;
 pub mod layout;
 
 use control::Control;
+use domain::hash::fnv1a64;
 use domain::{Arn, ResourceKind};
 use serde_json::json;
 
@@ -80,14 +81,9 @@ async fn one(control: &Control, bucket: &str, object: &Created) -> Outcome {
 /// At most 63 characters, as names must be, and the same for the same event.
 fn job_name(object: &Created, destination: &Destination) -> String {
     let identity = [&object.bucket, &object.key, &object.etag, &object.sequencer];
-    let hash = fnv1a64(identity.iter().flat_map(|part| part.bytes().chain([0])));
+    let hash = fnv1a64(identity.map(String::as_str));
     let stem: String = destination.group.chars().take(36).collect();
     format!("{stem}-{}-{hash:016x}", &destination.dataset_type.as_str()[..5].to_lowercase())
-}
-
-/// FNV-1a, 64 bits: tells events apart; no secrecy is needed.
-fn fnv1a64(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

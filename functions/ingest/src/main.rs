@@ -25,7 +25,7 @@ async fn handle(control: &Control, bucket: &str, event: Value) -> Result<Done, F
         |name, resource, message| Failed { operation: "ObjectCreated".to_owned(), resource, name, message };
     let outcomes = ingest::handle(control, bucket, event.to_string().as_bytes())
         .await
-        .map_err(|error| failed("NotAnS3Event", None, lambda_kit::log::chain(&error)))?;
+        .map_err(|error| failed("NotAnS3Event", None, domain::error::chain(&error)))?;
     let mut jobs = Vec::new();
     let mut refused = Vec::new();
     for outcome in &outcomes {

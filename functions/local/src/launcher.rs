@@ -2,11 +2,17 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use control::{BoxError, BoxFuture, Launch};
 use domain::resource::Job;
-use steps::Steps;
+use steps::failure::chain;
+use steps::{Failure, FollowUp, Steps};
 use tokio::sync::{Semaphore, watch};
+
+/// How often schedules are looked at. They count in days, so this is often enough, and soon enough for
+/// what could not be begun after a job.
+const SCHEDULES_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Runs each job once at a time, heavy ones one after the other.
 #[derive(Clone)]
@@ -48,10 +54,9 @@ impl Launcher {
                 async move { steps.run(&job).await }
             });
             match work.await {
-                Ok(Ok(())) => {}
-                Ok(Err(failure)) => {
-                    tracing::error!(arn = %job.arn(), "{}", steps::failure::chain(&failure));
-                }
+                // Before the job counts as ended, so that whoever waits for quiet waits for this too.
+                Ok(Ok(())) => this.start_all(this.steps.follow_up(job.arn()).await),
+                Ok(Err(failure)) => tracing::error!(arn = %job.arn(), "{}", chain(&failure)),
                 Err(panic) => {
                     tracing::error!(arn = %job.arn(), %panic, "a step panicked");
                     this.steps
@@ -63,6 +68,35 @@ impl Launcher {
             this.lock().remove(&job);
             this.ended.send_modify(|count| *count += 1);
         });
+    }
+
+    /// Starts what follows from a job, or from the time. What could not be begun is begun when the
+    /// schedules are looked at next.
+    fn start_all(&self, follow_up: Result<FollowUp, Failure>) {
+        let follow_up =
+            follow_up.unwrap_or_else(|failure| FollowUp { jobs: Vec::new(), failures: vec![failure] });
+        for failure in &follow_up.failures {
+            tracing::error!("{}; it is tried again within the hour", chain(failure));
+        }
+        follow_up.jobs.into_iter().for_each(|job| self.start(job));
+    }
+
+    /// Trains what is due and moves campaigns that are behind, at once and then from time to time, for
+    /// as long as the service runs.
+    pub async fn keep_schedules(&self) {
+        loop {
+            self.start_all(self.steps.follow_up_all().await);
+            tokio::time::sleep(SCHEDULES_EVERY).await;
+        }
+    }
+
+    /// Returns once nothing is running, with everything that follows from what was.
+    pub async fn quiet(&self) {
+        let mut ended = self.ended();
+        while !self.lock().is_empty() {
+            // The sender is a part of this launcher.
+            let _ = ended.changed().await;
+        }
     }
 
     /// Starts everything that an earlier process left unfinished; returns how many jobs that were.

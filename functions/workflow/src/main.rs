@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, number};
+use lambda_kit::launch::StateMachines;
 use lambda_kit::run;
 use steps::live::LiveModels;
 use steps::progress::Silent;
@@ -30,6 +31,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let workflow = stage::Workflow {
         live: LiveModels::new(steps.clone()),
         steps,
+        machines: StateMachines::from_env(&aws)?,
         small_training_max: number("SMALL_TRAINING_MAX", stage::SMALL_TRAINING_MAX)?,
     };
     let workflow = &workflow;

@@ -3,10 +3,11 @@
 //! `Caller` is the caller's to mend and is never retried. `Internal` is the service's own trouble and
 //! is retried by the state machine. `BadInput` is a call that no state machine makes.
 
-use lambda_kit::log::{Metric, chain};
+use lambda_kit::log::Metric;
 use lambda_kit::run::Failed;
 use serde_json::Value;
 use steps::Failure;
+use steps::failure::chain;
 
 /// Name of a failure that the caller can mend.
 pub const CALLER: &str = "Caller";

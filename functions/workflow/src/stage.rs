@@ -5,12 +5,14 @@
 
 use domain::resource::Job;
 use domain::{Arn, ResourceKind};
+use lambda_kit::launch::StateMachines;
 use lambda_kit::log::Metric;
 use lambda_kit::run::{Done, Failed};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use steps::Steps;
+use steps::failure::chain;
 use steps::live::LiveModels;
+use steps::{Failure, FollowUp, Steps};
 use store::ListKey;
 
 use crate::outcome::{self, Stopped};
@@ -45,6 +47,10 @@ enum Stage {
     BatchInferenceFile { arn: Arn, index: u32 },
     /// Ends a batch inference job.
     BatchInferenceFinish { arn: Arn },
+    /// Begins what follows from a job that is done.
+    FollowUp { arn: Arn },
+    /// Begins what is due on schedules, and what should have followed and did not.
+    FollowUpAll {},
     /// Deletes a resource with everything that hangs on it.
     Delete { arn: Arn },
     /// Writes down why a state machine ended.
@@ -67,9 +73,10 @@ enum Stage {
 }
 
 impl Stage {
-    /// The resource that the step works on.
-    fn arn(&self) -> &Arn {
-        match self {
+    /// The resource that the step works on; nothing where it looks at all of them.
+    fn arn(&self) -> Option<&Arn> {
+        Some(match self {
+            Self::FollowUpAll {} => return None,
             Self::ImportPlan { arn }
             | Self::ImportRange { arn, .. }
             | Self::ImportCommit { arn }
@@ -81,10 +88,11 @@ impl Stage {
             | Self::BatchInferencePlan { arn }
             | Self::BatchInferenceFile { arn, .. }
             | Self::BatchInferenceFinish { arn }
+            | Self::FollowUp { arn }
             | Self::Delete { arn }
             | Self::Fail { arn, .. }
             | Self::Score { arn, .. } => arn,
-        }
+        })
     }
 }
 
@@ -96,6 +104,8 @@ pub struct Workflow {
     pub live: LiveModels,
     /// Multiply-adds of a training that still runs in the function.
     pub small_training_max: u64,
+    /// Starts what follows from a job.
+    pub machines: StateMachines,
 }
 
 impl Workflow {
@@ -115,7 +125,7 @@ impl Workflow {
         }
     }
 
-    async fn run(&self, stage: &Stage) -> Result<(Value, Vec<Metric>), steps::Failure> {
+    async fn run(&self, stage: &Stage) -> Result<(Value, Vec<Metric>), Failure> {
         let steps = &self.steps;
         let value = match stage {
             Stage::ImportPlan { arn } => match steps.begin_job(&Job::Import(arn.clone())).await? {
@@ -168,6 +178,8 @@ impl Workflow {
                 steps.finish_batch_inference(arn).await?;
                 json!({})
             }
+            Stage::FollowUp { arn } => self.launch(steps.follow_up(arn).await?).await?,
+            Stage::FollowUpAll {} => self.launch(steps.follow_up_all().await?).await?,
             Stage::Delete { arn } => {
                 steps.run(&Job::Delete(arn.clone())).await?;
                 json!({})
@@ -188,8 +200,30 @@ impl Workflow {
                 json!({ "items": list.items, "scores": list.scores })
             }
         };
-        tracing::debug!(arn = %stage.arn(), "done");
+        tracing::debug!(arn = stage.arn().map(Arn::as_str), "done");
         Ok((value, Vec::new()))
+    }
+
+    /// Starts the jobs of a follow-up, each whatever became of the others, and fails where anything
+    /// failed, so that the step is tried again. A job whose start failed still waits then, and is told
+    /// again.
+    async fn launch(&self, follow_up: FollowUp) -> Result<Value, Failure> {
+        let FollowUp { jobs, mut failures } = follow_up;
+        let mut launched = Vec::new();
+        for job in jobs {
+            match self.machines.start(&job).await {
+                Ok(()) => launched.push(job.arn().clone()),
+                Err(error) => failures.push(Failure::Internal {
+                    doing: format!("launching {}", job.arn()),
+                    cause: error.into(),
+                }),
+            }
+        }
+        for failure in failures.iter().skip(1) {
+            tracing::error!("{}", chain(failure));
+        }
+        // The first one is told by whoever called.
+        failures.into_iter().next().map_or_else(|| Ok(json!({ "launched": launched })), Err)
     }
 }
 
@@ -229,6 +263,8 @@ mod tests {
         assert!(parse(json!({ "step": "Deploy", "arn": ARN })).unwrap_err().contains("unknown variant"));
         assert!(parse(json!({ "step": "Delete", "arn": "films" })).is_err());
         assert!(parse(json!({ "arn": ARN })).unwrap_err().contains("step"));
+        assert!(parse(json!({ "step": "FollowUpAll" })).is_ok());
+        assert!(parse(json!({ "step": "FollowUpAll", "arn": ARN })).is_err());
     }
 
     #[test]

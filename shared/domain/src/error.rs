@@ -87,17 +87,7 @@ impl ApiError {
 
     /// The inner error with everything that caused it, for the log; empty where there is none.
     pub fn causes(&self) -> String {
-        let mut text = String::new();
-        let mut next: Option<&(dyn std::error::Error + 'static)> =
-            self.cause.as_deref().map(|cause| cause as _);
-        while let Some(error) = next {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&error.to_string());
-            next = error.source();
-        }
-        text
+        self.cause.as_deref().map_or_else(String::new, |cause| chain(cause))
     }
 
     /// An internal failure; the caller sees a general sentence, the log sees the cause.
@@ -108,4 +98,20 @@ impl ApiError {
             cause: Some(cause.into()),
         }
     }
+}
+
+/// An error with everything that caused it, in one line, for a log or a `failureReason`. A cause that
+/// the text before it ends with already is not said twice.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }

@@ -7,12 +7,15 @@ pub mod resource;
 
 pub mod arn;
 pub mod error;
+pub mod hash;
 pub mod hyperparameters;
 pub mod limits;
 pub mod recipes;
+pub mod schedule;
 pub mod slots;
 pub mod status;
 pub mod time;
+pub mod training_data;
 
 pub use arn::{Arn, ResourceKind, Scope};
 pub use error::{ApiError, ErrorKind};
@@ -20,3 +23,4 @@ pub use resource::Resource;
 pub use slots::{Slot, Slots};
 pub use status::{Lifecycle, Status};
 pub use time::EpochMillis;
+pub use training_data::TrainingData;

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::arn::{Arn, ResourceKind};
 use crate::hyperparameters::Hyperparameters;
+use crate::schedule::Schedule;
 use crate::slots::Slots;
 use crate::status::Lifecycle;
 use crate::time::EpochMillis;
+use crate::training_data::TrainingData;
 
 /// Any resource, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -182,6 +184,29 @@ pub struct SolutionConfig {
     /// Featurization parameters as strings.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub feature_transformation_parameters: BTreeMap<String, String>,
+    /// How often it trains by itself, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_training_config: Option<AutoTrainingConfig>,
+}
+
+/// `autoTrainingConfig`, as the caller gave it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AutoTrainingConfig {
+    /// `rate(N days)`; see [`crate::schedule`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduling_expression: Option<String>,
+}
+
+/// A change of a solution by `UpdateSolution`. It is in force at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SolutionUpdate {
+    /// Whether the solution trains by itself from then on; nothing where that was not asked.
+    pub perform_auto_training: Option<bool>,
+    /// How often, where that was asked.
+    pub auto_training_config: Option<AutoTrainingConfig>,
+    /// Status and dates of the change.
+    pub lifecycle: Lifecycle,
 }
 
 /// What to train: a recipe and its configuration.
@@ -201,8 +226,22 @@ pub struct Solution {
     pub config: Option<SolutionConfig>,
     /// Off unless the caller asked for it: on a self-hosted account an unasked training is a bill.
     pub perform_auto_training: bool,
+    /// The latest change.
+    #[serde(default)]
+    pub latest_update: Option<SolutionUpdate>,
     /// Status and dates.
     pub lifecycle: Lifecycle,
+}
+
+impl Solution {
+    /// How often it trains by itself, if it does.
+    pub fn schedule(&self) -> Option<Schedule> {
+        let config = self.config.as_ref().and_then(|config| config.auto_training_config.as_ref());
+        let expression = config.and_then(|config| config.scheduling_expression.as_deref());
+        // Only expressions that can be read are accepted.
+        let asked = expression.and_then(Schedule::parse).and_then(Result::ok);
+        self.perform_auto_training.then(|| asked.unwrap_or_default())
+    }
 }
 
 /// FULL or UPDATE.
@@ -214,6 +253,18 @@ pub enum TrainingMode {
     /// From the previous version's weights.
     #[serde(rename = "UPDATE")]
     Update,
+}
+
+/// Who asked for a training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrainingType {
+    /// The solution itself.
+    #[serde(rename = "AUTOMATIC")]
+    Automatic,
+    /// A caller.
+    #[default]
+    #[serde(rename = "MANUAL")]
+    Manual,
 }
 
 /// One metric over the test users, with its 95 % interval.
@@ -271,6 +322,12 @@ pub struct SolutionVersion {
     pub hyperparameters: Hyperparameters,
     /// FULL or UPDATE.
     pub training_mode: TrainingMode,
+    /// Who asked for it.
+    #[serde(default)]
+    pub training_type: TrainingType,
+    /// The data that it was trained on; before that, what there was when it was asked for.
+    #[serde(default)]
+    pub data: TrainingData,
     /// Hours of training, three decimals.
     pub training_hours: Option<f64>,
     /// What training left behind.
@@ -289,6 +346,9 @@ pub struct CampaignConfig {
     /// Parameters of exploration, for the recipes that explore.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub item_exploration_config: BTreeMap<String, String>,
+    /// Whether the campaign moves to each new version of its solution by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync_with_latest_solution_version: Option<bool>,
 }
 
 /// A change of a campaign that is under way, or the last one.
@@ -352,6 +412,20 @@ pub struct BatchInferenceJob {
     pub attempts: u32,
     /// Status and dates.
     pub lifecycle: Lifecycle,
+}
+
+impl Campaign {
+    /// Whether it moves to each new version of its solution by itself.
+    pub fn follows_latest(&self) -> bool {
+        self.config.as_ref().is_some_and(CampaignConfig::follows_latest)
+    }
+}
+
+impl CampaignConfig {
+    /// Whether a campaign with it moves to each new version of its solution by itself.
+    pub fn follows_latest(&self) -> bool {
+        self.sync_with_latest_solution_version == Some(true)
+    }
 }
 
 impl Resource {

@@ -87,7 +87,7 @@ impl Gate {
 impl KeyGate {
     async fn check(&self, request: &Request, body: &[u8]) -> Result<(), HttpReply> {
         let keys = self.keys().await.map_err(|error| {
-            tracing::error!(cause = crate::log::chain(&error), "access keys cannot be read");
+            tracing::error!(cause = domain::error::chain(&error), "access keys cannot be read");
             exception(500, "InternalFailure", "The service failed to check the request; its log says why.")
         })?;
         let headers: Vec<(&str, &str)> =
@@ -122,7 +122,7 @@ impl KeyGate {
                 Ok(keys)
             }
             (Err(error), Some((_, keys))) => {
-                tracing::warn!(cause = crate::log::chain(&error), "access keys cannot be read again");
+                tracing::warn!(cause = domain::error::chain(&error), "access keys cannot be read again");
                 Ok(keys.clone())
             }
             (Err(error), None) => Err(error),

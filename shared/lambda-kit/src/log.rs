@@ -24,12 +24,6 @@ pub fn init() {
     let _ = lines.flatten_event(true).with_span_list(false).try_init();
 }
 
-/// An error with everything that caused it, in one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// A number that CloudWatch keeps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metric {

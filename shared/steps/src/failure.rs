@@ -1,5 +1,7 @@
 //! Why a job did not finish.
 
+pub use domain::error::chain;
+
 /// The three ways a job ends without success.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -37,19 +39,4 @@ impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Doing<T> for Result<T
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|cause| Failure::Internal { doing: doing(), cause: cause.into() })
     }
-}
-
-/// The whole chain of causes in one line, for a `failureReason` that an operator reads.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -5,12 +5,14 @@
 //! conditional write. Step Functions calls the same functions in the cloud that the local runner
 //! calls in process. Read [`run`] first; it is the frame around every job. Publishing and batch
 //! inference can also be done shard by shard, by as many processes as there are; [`stages`] says how.
+//! [`follow_up`] says what a job that is done leads to.
 
 pub mod run;
 
 pub mod batch_inference;
 pub mod delete;
 pub mod deploy;
+pub mod follow_up;
 pub mod import;
 pub mod live;
 pub mod models;
@@ -24,6 +26,7 @@ pub mod progress;
 use std::sync::Arc;
 
 pub use failure::Failure;
+pub use follow_up::FollowUp;
 pub use models::ModelCache;
 pub use progress::{Observer, Progress};
 

@@ -20,6 +20,10 @@ const STOP_CHECK: Duration = Duration::from_millis(500);
 /// Trains a solution version and writes its artifact.
 pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<SolutionVersion, Failure> {
     let started = Instant::now();
+    // Before anything is read: what is imported meanwhile must not seem to have been trained on.
+    let data_read = lifecycle::version::training_data(&steps.resources, &version.dataset_group)
+        .await
+        .doing(|| format!("reading what there is in {}", version.dataset_group))?;
     let dataset = steps.dataset(&version.dataset_group, DatasetType::Interactions).await?;
     let snapshot = dataset.and_then(|dataset| dataset.active).ok_or_else(|| {
         Failure::caller(format!(
@@ -69,6 +73,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
     let files = files.doing(|| format!("packing the model of {}", version.arn))?;
     let artifact_prefix = steps.save(&version.arn, files).await?;
     Ok(SolutionVersion {
+        data: data_read,
         training_hours: Some((started.elapsed().as_secs_f64() / 3.6).ceil() / 1000.0),
         model: Some(TrainedModel {
             artifact_prefix,

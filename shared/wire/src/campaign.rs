@@ -43,6 +43,8 @@ impl CreateCampaign {
             config: members.optional("campaignConfig", campaign_config)?,
         };
         members.no_tags()?;
+        let reference = Some(&request.solution_version);
+        follows_only_latest(reference, request.config.as_ref())?;
         Ok(request)
     }
 }
@@ -63,13 +65,30 @@ pub struct UpdateCampaign {
 impl UpdateCampaign {
     /// Checks the request.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
-        Ok(Self {
+        let request = Self {
             campaign: members.required("campaignArn", Member::arn)?,
             solution_version: members.optional("solutionVersionArn", version_reference)?,
             min_provisioned_tps: members.optional("minProvisionedTPS", tps)?,
             config: members.optional("campaignConfig", campaign_config)?,
-        })
+        };
+        follows_only_latest(request.solution_version.as_ref(), request.config.as_ref())?;
+        Ok(request)
     }
+}
+
+/// A campaign that is asked to follow its solution names the solution and no version of it.
+fn follows_only_latest(
+    reference: Option<&VersionReference>,
+    config: Option<&CampaignConfig>,
+) -> Result<(), ApiError> {
+    let follows = config.is_some_and(CampaignConfig::follows_latest);
+    if !follows || matches!(reference, Some(VersionReference::LatestOf(_))) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(
+        "'campaignConfig.syncWithLatestSolutionVersion' is true, so 'solutionVersionArn' must be \
+         <ARN of the solution>/$LATEST.",
+    ))
 }
 
 fn tps(member: &Member<'_>) -> Result<u32, ApiError> {
@@ -95,10 +114,12 @@ fn version_reference(member: &Member<'_>) -> Result<VersionReference, ApiError> 
 fn campaign_config(member: &Member<'_>) -> Result<CampaignConfig, ApiError> {
     let members = member.object()?;
     members.not_available("enableMetadataWithRecommendations", "metadata in recommendations")?;
-    members.not_available("syncWithLatestSolutionVersion", "following the latest solution version")?;
     members.not_available("rankingInfluence", "ranking influence")?;
     let item_exploration_config = members.optional("itemExplorationConfig", Member::parameters)?;
-    Ok(CampaignConfig { item_exploration_config: item_exploration_config.unwrap_or_default() })
+    Ok(CampaignConfig {
+        item_exploration_config: item_exploration_config.unwrap_or_default(),
+        sync_with_latest_solution_version: members.optional("syncWithLatestSolutionVersion", Member::flag)?,
+    })
 }
 
 /// `campaign` of `DescribeCampaign`.
@@ -136,5 +157,6 @@ fn config_value(config: &CampaignConfig) -> Value {
     let exploration = &config.item_exploration_config;
     Shape::new()
         .with_some("itemExplorationConfig", (!exploration.is_empty()).then(|| strings(exploration)))
+        .with_some("syncWithLatestSolutionVersion", config.sync_with_latest_solution_version)
         .into()
 }

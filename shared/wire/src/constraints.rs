@@ -102,7 +102,8 @@ impl Member<'_> {
         Ok(map)
     }
 
-    fn pattern(&self, pattern: &str) -> ApiError {
+    /// A text that does not follow a pattern.
+    pub(crate) fn pattern(&self, pattern: &str) -> ApiError {
         let rule = format!("Member must satisfy regular expression pattern: {pattern}");
         violated(&self.path, self.text().unwrap_or_default(), &rule)
     }

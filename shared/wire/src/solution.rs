@@ -1,8 +1,9 @@
-//! Solutions: `CreateSolution` and what describe and list show.
+//! Solutions: `CreateSolution`, `UpdateSolution` and what describe and list show.
 
 use std::collections::BTreeMap;
 
-use domain::resource::{Solution, SolutionConfig, SolutionVersion};
+use domain::resource::{AutoTrainingConfig, Solution, SolutionConfig, SolutionUpdate, SolutionVersion};
+use domain::schedule::{EXPRESSION_CHARS_MAX, EXPRESSION_PATTERN, Schedule};
 use domain::{ApiError, Arn};
 use serde_json::Value;
 
@@ -25,6 +26,8 @@ pub struct CreateSolution {
     pub event_type: Option<String>,
     /// As the caller gave it.
     pub config: Option<SolutionConfig>,
+    /// Whether it trains by itself.
+    pub perform_auto_training: bool,
 }
 
 impl CreateSolution {
@@ -36,7 +39,6 @@ impl CreateSolution {
         for (flag, what) in [
             ("performAutoML", "the choice of a recipe by AutoML"),
             ("performHPO", "hyperparameter optimization"),
-            ("performAutoTraining", "training on a schedule"),
             ("performIncrementalUpdate", "the incremental update of a model"),
         ] {
             members.optional(flag, Member::flag)?;
@@ -52,10 +54,46 @@ impl CreateSolution {
         let recipe = recipe.arn()?;
         let event_type = members.optional("eventType", |m| m.sized_text(0, EVENT_TYPE_CHARS_MAX))?;
         let config = members.optional("solutionConfig", solution_config)?;
+        let perform_auto_training = members.optional("performAutoTraining", Member::flag)?;
+        let schedule = config.as_ref().and_then(|config| config.auto_training_config.as_ref());
+        if schedule.is_some() && perform_auto_training.is_none() {
+            return Err(ApiError::invalid(
+                "'solutionConfig.autoTrainingConfig' is set, but automatic training is off here unless it is asked \
+                 for: set 'performAutoTraining' to true, or to false if it shall be turned on later.",
+            ));
+        }
+        let perform_auto_training = perform_auto_training.unwrap_or(false);
         members.no_tags()?;
         // Notebooks send an empty event type where they mean none.
         let event_type = event_type.filter(|text| !text.is_empty());
-        Ok(Self { name, dataset_group, recipe, event_type, config })
+        Ok(Self { name, dataset_group, recipe, event_type, config, perform_auto_training })
+    }
+}
+
+/// `UpdateSolution`. What is absent stays as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateSolution {
+    /// Which solution.
+    pub solution: Arn,
+    /// Whether it trains by itself.
+    pub perform_auto_training: Option<bool>,
+    /// How often.
+    pub auto_training_config: Option<AutoTrainingConfig>,
+}
+
+impl UpdateSolution {
+    /// Checks the request.
+    pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
+        let solution = members.required("solutionArn", Member::arn)?;
+        members.optional("performIncrementalUpdate", Member::flag)?;
+        members.not_available("performIncrementalUpdate", "the incremental update of a model")?;
+        let perform_auto_training = members.optional("performAutoTraining", Member::flag)?;
+        let auto_training_config = members.optional("solutionUpdateConfig", |config| {
+            let config = config.object()?;
+            config.not_available("eventsConfig", "the weighting of event types")?;
+            config.optional("autoTrainingConfig", auto_training_config)
+        })?;
+        Ok(Self { solution, perform_auto_training, auto_training_config: auto_training_config.flatten() })
     }
 }
 
@@ -67,7 +105,6 @@ fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
         ("eventsConfig", "the weighting of event types"),
         ("optimizationObjective", "an optimization objective"),
         ("trainingDataConfig", "the choice of training columns"),
-        ("autoTrainingConfig", "training on a schedule"),
     ] {
         members.not_available(part, what)?;
     }
@@ -77,7 +114,19 @@ fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
         event_value_threshold: members.optional("eventValueThreshold", threshold)?,
         algorithm_hyperparameters: parameters("algorithmHyperParameters")?,
         feature_transformation_parameters: parameters("featureTransformationParameters")?,
+        auto_training_config: members.optional("autoTrainingConfig", auto_training_config)?,
     })
+}
+
+fn auto_training_config(member: &Member<'_>) -> Result<AutoTrainingConfig, ApiError> {
+    let scheduling_expression = member.object()?.optional("schedulingExpression", |member| {
+        let text = member.sized_text(1, EXPRESSION_CHARS_MAX)?;
+        match Schedule::parse(&text) {
+            Some(schedule) => schedule.map(|_| text),
+            None => Err(member.pattern(EXPRESSION_PATTERN)),
+        }
+    })?;
+    Ok(AutoTrainingConfig { scheduling_expression })
 }
 
 fn threshold(member: &Member<'_>) -> Result<String, ApiError> {
@@ -98,6 +147,35 @@ pub(crate) fn config_value(config: &SolutionConfig) -> Value {
         .with_some("eventValueThreshold", config.event_value_threshold.as_deref())
         .with_some("algorithmHyperParameters", map(&config.algorithm_hyperparameters))
         .with_some("featureTransformationParameters", map(&config.feature_transformation_parameters))
+        .with_some("autoTrainingConfig", config.auto_training_config.as_ref().map(auto_training_value))
+        .into()
+}
+
+fn auto_training_value(config: &AutoTrainingConfig) -> Value {
+    Shape::new().with_some("schedulingExpression", config.scheduling_expression.as_deref()).into()
+}
+
+/// The configuration of a solution. One that trains by itself says how often, also where the caller
+/// left that to the default.
+fn effective_config(solution: &Solution) -> Option<Value> {
+    let mut config = solution.config.clone();
+    if let Some(schedule) = solution.schedule() {
+        let expression = schedule.expression();
+        let auto_training = &mut config.get_or_insert_default().auto_training_config;
+        auto_training.get_or_insert_default().scheduling_expression.get_or_insert(expression);
+    }
+    config.as_ref().map(config_value)
+}
+
+/// `latestSolutionUpdate`.
+fn update(update: &SolutionUpdate) -> Value {
+    let config = update.auto_training_config.as_ref();
+    let config = config.map(|config| Shape::new().with("autoTrainingConfig", auto_training_value(config)));
+    Shape::new()
+        .with_some("solutionUpdateConfig", config)
+        .with_some("performAutoTraining", update.perform_auto_training)
+        .with("performIncrementalUpdate", false)
+        .lifecycle(&update.lifecycle)
         .into()
 }
 
@@ -114,8 +192,9 @@ pub fn describe(solution: &Solution, latest: Option<&SolutionVersion>) -> Value 
         .with("performAutoTraining", solution.perform_auto_training)
         .with("performIncrementalUpdate", false)
         .with_some("eventType", solution.event_type.as_deref())
-        .with_some("solutionConfig", solution.config.as_ref().map(config_value))
+        .with_some("solutionConfig", effective_config(solution))
         .with_some("latestSolutionVersion", latest.map(crate::solution_version::summary))
+        .with_some("latestSolutionUpdate", solution.latest_update.as_ref().map(update))
         .into()
 }
 

@@ -1,6 +1,6 @@
 //! Solution versions: `CreateSolutionVersion`, the metrics, and what describe and list show.
 
-use domain::resource::{SolutionVersion, TrainedModel, TrainingMode};
+use domain::resource::{SolutionVersion, TrainedModel, TrainingMode, TrainingType};
 use domain::{ApiError, Arn};
 use serde_json::Value;
 
@@ -58,10 +58,14 @@ fn summary_shape(version: &SolutionVersion) -> Shape {
         TrainingMode::Full => "FULL",
         TrainingMode::Update => "UPDATE",
     };
+    let asked_by = match version.training_type {
+        TrainingType::Automatic => "AUTOMATIC",
+        TrainingType::Manual => "MANUAL",
+    };
     Shape::new()
         .arn("solutionVersionArn", &version.arn)
         .with("trainingMode", mode)
-        .with("trainingType", "MANUAL")
+        .with("trainingType", asked_by)
         .lifecycle(&version.lifecycle)
 }
 

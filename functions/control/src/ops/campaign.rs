@@ -1,16 +1,18 @@
 //! Campaigns.
 
-use domain::resource::{Campaign, CampaignConfig, CampaignUpdate, Job, Solution, SolutionVersion};
-use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Slots, Status};
+use domain::resource::{Campaign, CampaignConfig, Job, Solution, SolutionVersion};
+use domain::{ApiError, Arn, Lifecycle, ResourceKind, Slots};
+use lifecycle::campaign_update::{self, Change};
+use lifecycle::version;
 use store::resources::UpdateError;
 use wire::campaign::{self as shapes, CreateCampaign, UpdateCampaign, VersionReference};
 use wire::shape::Shape;
 use wire::{Member, Members};
 
-use super::{Output, solution};
+use super::Output;
+use crate::Control;
 use crate::find::Parent;
 use crate::pages::List;
-use crate::{Control, rules};
 
 const LIST: List<Campaign> = List {
     key: "campaigns",
@@ -51,9 +53,8 @@ async fn referenced(
         VersionReference::Version(arn) => control.active_parent(arn).await,
         VersionReference::LatestOf(arn) => {
             control.find::<Solution>(arn).await?;
-            let versions = solution::versions(control, arn).await?;
-            let latest = versions.iter().rev().find(|version| version.lifecycle.status == Status::Active);
-            let latest = latest.ok_or_else(|| {
+            let versions = version::all(&control.resources, arn).await?;
+            let latest = campaign_update::newest(&versions).ok_or_else(|| {
                 ApiError::in_use(format!(
                     "Resource Arn {arn} has no ACTIVE solution version that $LATEST could stand for."
                 ))
@@ -93,6 +94,7 @@ pub async fn list(control: &Control, members: &Members<'_>) -> Output {
 pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     let request = UpdateCampaign::parse(members)?;
     let before: Campaign = control.find(&request.campaign).await?;
+    stays_synced(&before, &request)?;
     let reference =
         request.solution_version.unwrap_or(VersionReference::Version(before.solution_version.clone()));
     let version = referenced(control, &reference).await?.value;
@@ -105,22 +107,15 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
         )));
     }
     no_exploration(&version.recipe, request.config.as_ref().is_some_and(explores))?;
+    let change = Change {
+        solution_version: version.arn,
+        min_provisioned_tps: request.min_provisioned_tps,
+        config: request.config,
+    };
     let asked = control
         .resources
         .update(&request.campaign, |campaign: &mut Campaign| {
-            rules::must_be_updatable(&Resource::from(campaign.clone()), campaign.latest_update.as_ref())?;
-            let update = CampaignUpdate {
-                solution_version: version.arn.clone(),
-                min_provisioned_tps: request.min_provisioned_tps.or(campaign.min_provisioned_tps),
-                config: request.config.clone().or(campaign.config.clone()),
-                lifecycle: Lifecycle::pending((control.clock)()),
-            };
-            campaign.attempts = 0;
-            match campaign.lifecycle.status {
-                Status::CreateFailed => create_anew(campaign, update),
-                _ => campaign.latest_update = Some(update),
-            }
-            Ok(())
+            campaign_update::ask(campaign, &change, (control.clock)())
         })
         .await;
     match asked {
@@ -136,14 +131,19 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     Ok(Some(Shape::new().arn("campaignArn", &request.campaign).into()))
 }
 
-/// A campaign that failed serves nothing beside which an update could wait, so it becomes what is asked
-/// for and its creation begins again.
-fn create_anew(campaign: &mut Campaign, update: CampaignUpdate) {
-    campaign.solution_version = update.solution_version;
-    campaign.min_provisioned_tps = update.min_provisioned_tps;
-    campaign.config = update.config;
-    campaign.latest_update = None;
-    campaign.lifecycle = Lifecycle { created: campaign.lifecycle.created, ..update.lifecycle };
+/// A campaign that follows its solution would leave a version that it was moved to at once, so it is
+/// not moved to one without being told to stop following.
+fn stays_synced(campaign: &Campaign, request: &UpdateCampaign) -> Result<(), ApiError> {
+    match &request.solution_version {
+        Some(VersionReference::Version(version)) if request.config.is_none() && campaign.follows_latest() => {
+            Err(ApiError::invalid(format!(
+                "The campaign {} follows the latest version of its solution and would not stay at {version}: \
+                 give a 'campaignConfig' with 'syncWithLatestSolutionVersion' false as well.",
+                campaign.arn
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes back an update that could not be started, so that the caller may ask again.

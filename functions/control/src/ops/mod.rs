@@ -61,6 +61,7 @@ operations! {
     CreateSolution => solution::create,
     DescribeSolution => solution::describe,
     ListSolutions => solution::list,
+    UpdateSolution => solution::update,
     DeleteSolution => solution::delete,
 
     CreateSolutionVersion => solution_version::create,
@@ -121,7 +122,6 @@ pub const NOT_BUILT: &[&str] = &[
     "UpdateDataset",
     "UpdateMetricAttribution",
     "UpdateRecommender",
-    "UpdateSolution",
 ];
 
 /// Says whether an operation can be run; fails with `UnknownOperation` and the reason.

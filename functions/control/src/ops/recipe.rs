@@ -38,7 +38,7 @@ pub async fn list(_: &Control, members: &Members<'_>) -> Output {
 /// `DescribeRecipe`.
 pub async fn describe(_: &Control, members: &Members<'_>) -> Output {
     let arn = members.required("recipeArn", Member::arn)?;
-    let recipe = super::solution::recipe(&arn)?;
+    let recipe = lifecycle::version::recipe(&arn)?;
     Ok(Some(Shape::new().with("recipe", shapes::describe(recipe)).into()))
 }
 

@@ -1,13 +1,12 @@
 //! Solutions.
 
-use std::collections::BTreeMap;
-
-use domain::hyperparameters::Hyperparameters;
-use domain::recipes::{self, Recipe};
-use domain::resource::{DatasetGroup, Solution, SolutionConfig, SolutionVersion};
-use domain::{ApiError, Arn, ErrorKind, Lifecycle, ResourceKind};
+use domain::resource::{DatasetGroup, Solution, SolutionUpdate};
+use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind};
+use lifecycle::auto_training::{Occasion, version_for};
+use lifecycle::{rules, version};
+use store::resources::UpdateError;
 use wire::shape::Shape;
-use wire::solution::{self as shapes, CreateSolution};
+use wire::solution::{self as shapes, CreateSolution, UpdateSolution};
 use wire::{Member, Members};
 
 use super::Output;
@@ -22,10 +21,11 @@ const LIST: List<Solution> = List {
 };
 
 /// `CreateSolution`. A solution is configuration only, so it is active at once; its hyperparameters
-/// are checked now rather than when it trains.
+/// are checked now rather than when it trains. With automatic training, and data, its first version
+/// begins at once.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolution::parse(members)?;
-    hyperparameters(recipe(&request.recipe)?, request.config.as_ref())?;
+    version::hyperparameters(version::recipe(&request.recipe)?, request.config.as_ref())?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let quota = control.quotas.solutions_per_group;
     control.room_for("solution", ResourceKind::Solution, Some(&request.dataset_group), quota).await?;
@@ -36,65 +36,70 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         recipe: request.recipe,
         event_type: request.event_type,
         config: request.config,
-        perform_auto_training: false,
+        perform_auto_training: request.perform_auto_training,
+        latest_update: None,
         lifecycle: Lifecycle::active((control.clock)()),
     };
-    let answer = Shape::new().arn("solutionArn", &solution.arn);
+    let arn = solution.arn.clone();
     control.create(solution, vec![group.row]).await?;
-    Ok(Some(answer.into()))
+    train_by_itself(control, &arn).await;
+    Ok(Some(Shape::new().arn("solutionArn", &arn).into()))
 }
 
-/// The recipe of the catalogue.
-///
-/// Fails with `ResourceNotFound`, which names the recipes that there are.
-pub(super) fn recipe(arn: &Arn) -> Result<&'static Recipe, ApiError> {
-    recipes::find(arn).ok_or_else(|| {
-        let known: Vec<_> = recipes::CATALOGUE.iter().map(|recipe| recipe.arn().to_string()).collect();
-        let message =
-            format!("{} The recipes here are {}.", ApiError::not_found(arn).message, known.join(", "));
-        ApiError::new(ErrorKind::ResourceNotFound, message)
-    })
-}
-
-/// Every parameter that training will use: algorithm and feature transformation, defaults filled in.
-pub(super) fn hyperparameters(
-    recipe: &Recipe,
-    config: Option<&SolutionConfig>,
-) -> Result<Hyperparameters, ApiError> {
-    let none = BTreeMap::new();
-    let algorithm = config.map_or(&none, |config| &config.algorithm_hyperparameters);
-    let features = config.map_or(&none, |config| &config.feature_transformation_parameters);
-    let algorithm =
-        Hyperparameters::resolve(recipe.hyperparameters, algorithm, recipe.algorithm_arn().as_str())?;
-    let transformation = recipe.feature_transformation_arn();
-    let features = Hyperparameters::resolve(recipe.feature_parameters, features, transformation.as_str())?;
-    for (low, high) in [
-        ("min_user_history_length_percentile", "max_user_history_length_percentile"),
-        ("min_item_interaction_count_percentile", "max_item_interaction_count_percentile"),
-    ] {
-        if features.0.contains_key(low) && features.real(low) >= features.real(high) {
-            return Err(ApiError::invalid(format!(
-                "{low} is {} and {high} is {}: nothing would be left to train on. The first must be the smaller.",
-                features.real(low),
-                features.real(high)
-            )));
+/// Begins the training that a solution with automatic training wants of the data that there is. The
+/// solution is what its caller asked for whatever becomes of this: what fails is logged, and tried again
+/// when the schedules are looked at.
+async fn train_by_itself(control: &Control, solution: &Arn) {
+    let begun = async {
+        let now = (control.clock)();
+        if let Some(job) = version_for(&control.resources, solution, Occasion::Change, now).await? {
+            control.launcher.launch(job).await.map_err(ApiError::internal)?;
         }
+        Ok::<_, ApiError>(())
+    };
+    if let Err(error) = begun.await {
+        tracing::error!(%solution, %error, cause = error.causes(), "automatic training was not begun");
     }
-    Ok(Hyperparameters(algorithm.0.into_iter().chain(features.0).collect()))
 }
 
 /// `DescribeSolution`.
 pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
     let arn = members.required("solutionArn", Member::arn)?;
     let solution: Solution = control.find(&arn).await?;
-    let latest = versions(control, &arn).await?.pop();
+    let latest = version::all(&control.resources, &arn).await?.pop();
     Ok(Some(Shape::new().with("solution", shapes::describe(&solution, latest.as_ref())).into()))
 }
 
-/// The versions of a solution, oldest first.
-pub(super) async fn versions(control: &Control, solution: &Arn) -> Result<Vec<SolutionVersion>, ApiError> {
-    let children = control.children(ResourceKind::SolutionVersion, Some(solution)).await?;
-    Ok(children.into_iter().filter_map(|resource| resource.try_into().ok()).collect())
+/// `UpdateSolution`. The new settings are in force at once; a training that has begun goes on.
+pub async fn update(control: &Control, members: &Members<'_>) -> Output {
+    let request = UpdateSolution::parse(members)?;
+    let now = (control.clock)();
+    let updated = control
+        .resources
+        .update(&request.solution, |solution: &mut Solution| {
+            rules::must_be_active(&Resource::from(solution.clone()))?;
+            solution.perform_auto_training =
+                request.perform_auto_training.unwrap_or(solution.perform_auto_training);
+            if let Some(config) = &request.auto_training_config {
+                solution.config.get_or_insert_default().auto_training_config = Some(config.clone());
+            }
+            solution.latest_update = Some(SolutionUpdate {
+                perform_auto_training: request.perform_auto_training,
+                auto_training_config: request.auto_training_config.clone(),
+                lifecycle: Lifecycle::active(now),
+            });
+            solution.lifecycle.updated = now;
+            Ok(())
+        })
+        .await;
+    match updated {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(ApiError::not_found(&request.solution)),
+        Err(UpdateError::Refused(error)) => return Err(error),
+        Err(error) => return Err(ApiError::internal(error)),
+    }
+    train_by_itself(control, &request.solution).await;
+    Ok(Some(Shape::new().arn("solutionArn", &request.solution).into()))
 }
 
 /// `ListSolutions`.

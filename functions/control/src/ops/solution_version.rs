@@ -1,19 +1,18 @@
 //! Solution versions.
 
-use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingMode};
-use domain::{ApiError, Arn, Lifecycle, ResourceKind};
+use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingType};
+use domain::{ApiError, Arn, ResourceKind};
+use lifecycle::rules;
+use lifecycle::version::{self, Asked};
 use store::resources::UpdateError;
 use wire::shape::Shape;
 use wire::solution_version::{self as shapes, CreateSolutionVersion};
 use wire::{Member, Members};
 
-use super::{Output, solution};
+use super::Output;
+use crate::Control;
 use crate::find::Parent;
 use crate::pages::List;
-use crate::{Control, rules};
-
-/// Longest name (botocore `Name`).
-const NAME_CHARS_MAX: usize = 63;
 
 const LIST: List<SolutionVersion> = List {
     key: "solutionVersions",
@@ -26,38 +25,20 @@ const LIST: List<SolutionVersion> = List {
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolutionVersion::parse(members)?;
     let Parent { value: solution, row } = control.active_parent::<Solution>(&request.solution).await?;
-    let hyperparameters =
-        solution::hyperparameters(solution::recipe(&solution.recipe)?, solution.config.as_ref())?;
     let interactions = interactions(control, &solution.dataset_group).await?;
     let kind = ResourceKind::SolutionVersion;
     control.room_in_flight(kind, control.quotas.solution_versions_in_flight).await?;
-    let tail = format!("{}/{:08x}", solution.name, (control.version_id)());
-    let version = SolutionVersion {
-        arn: control.scope.arn(kind, &tail),
-        name: request.name.unwrap_or_else(|| default_name(tail)),
-        solution: solution.arn,
-        dataset_group: solution.dataset_group,
-        recipe: solution.recipe,
-        event_type: solution.event_type,
-        config: solution.config,
-        hyperparameters,
-        training_mode: TrainingMode::Full,
-        training_hours: None,
-        model: None,
-        attempts: 0,
-        lifecycle: Lifecycle::pending((control.clock)()),
+    let asked = Asked {
+        id: (control.version_id)(),
+        name: request.name,
+        training_type: TrainingType::Manual,
+        data: version::training_data(&control.resources, &solution.dataset_group).await?,
+        now: (control.clock)(),
     };
+    let version = version::pending(&solution, asked)?;
     let arn = version.arn.clone();
     control.create_and_launch(version, vec![row, interactions.row], Job::Train(arn.clone())).await?;
     Ok(Some(Shape::new().arn("solutionVersionArn", &arn).into()))
-}
-
-/// `<solution>/<id>` as the hosted service has it, or the id alone where that is too long for a name.
-fn default_name(tail: String) -> String {
-    match tail.rsplit_once('/') {
-        Some((_, id)) if tail.len() > NAME_CHARS_MAX => id.to_owned(),
-        _ => tail,
-    }
 }
 
 /// The Interactions dataset that the training reads.

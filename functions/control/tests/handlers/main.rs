@@ -1,6 +1,7 @@
 //! The control plane's handlers over the embedded tables: JSON in, JSON out, and what was launched.
 
 mod app;
+mod auto_training;
 mod campaigns;
 mod creation;
 mod deletion;

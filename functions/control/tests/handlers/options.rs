@@ -23,7 +23,6 @@ async fn nothing_that_is_not_done_is_accepted_silently() {
             vec![
                 ("performHPO", json!(true)),
                 ("performAutoML", json!(true)),
-                ("performAutoTraining", json!(true)),
                 ("performIncrementalUpdate", json!(true)),
                 ("tags", tags.clone()),
             ],
@@ -38,7 +37,6 @@ async fn nothing_that_is_not_done_is_accepted_silently() {
             json!({ "name": "x", "solutionVersionArn": version }),
             vec![
                 ("campaignConfig", json!({ "enableMetadataWithRecommendations": true })),
-                ("campaignConfig", json!({ "syncWithLatestSolutionVersion": true })),
                 ("campaignConfig", json!({ "rankingInfluence": { "FRESHNESS": 0.1 } })),
                 ("campaignConfig", json!({ "itemExplorationConfig": { "explorationWeight": "0.3" } })),
                 ("tags", tags),

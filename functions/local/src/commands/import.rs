@@ -34,6 +34,8 @@ pub async fn run(app: &App, console: &Console, options: &Import) -> anyhow::Resu
     } else {
         println!("{}", imported.to_text());
     }
+    // Solutions with automatic training train on it, and campaigns move on.
+    app.launcher.quiet().await;
     Ok(())
 }
 

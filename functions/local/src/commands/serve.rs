@@ -25,6 +25,8 @@ pub async fn run(app: App, options: &Serve) -> anyhow::Result<()> {
     let app = Arc::new(app);
     let uploads = app.clone();
     tokio::spawn(async move { uploads.import_uploads().await });
+    let launcher = app.launcher.clone();
+    tokio::spawn(async move { launcher.keep_schedules().await });
     tokio::spawn(http::serve(api, app.clone()));
     let buckets = app.embedded.s3.clone();
     tokio::spawn(async move {

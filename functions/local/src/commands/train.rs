@@ -110,6 +110,13 @@ pub async fn deploy(app: &App, name: &str, version: &str) -> anyhow::Result<Stri
     let arn = app::scope().arn(ResourceKind::Campaign, name).as_str().to_owned();
     let request = json!({ "name": name, "solutionVersionArn": version, "minProvisionedTPS": 1 });
     if !client::create(app, "CreateCampaign", request).await? {
+        if client::describe(app, "Campaign", &arn).await?["campaignConfig"]["syncWithLatestSolutionVersion"]
+            == true
+        {
+            // It has been asked to already.
+            app.launcher.quiet().await;
+            return Ok(arn);
+        }
         let request = json!({ "campaignArn": arn, "solutionVersionArn": version });
         client::call(app, "UpdateCampaign", request).await?;
     }

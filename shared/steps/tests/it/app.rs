@@ -7,9 +7,11 @@ use std::sync::Arc;
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{
     BatchInferenceJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType, ImportMode, Job,
-    Schema, SolutionVersion, TrainingMode,
+    Schema, SolutionVersion, TrainingMode, TrainingType,
 };
-use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slot, Slots, Status, recipes};
+use domain::{
+    Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slot, Slots, Status, TrainingData, recipes,
+};
 use embedded::Embedded;
 use steps::progress::Silent;
 use steps::{Failure, ModelCache, Settings, Steps, failure};
@@ -38,12 +40,12 @@ pub fn item(n: usize) -> String {
     format!("item-{n}")
 }
 
-fn arn(kind: ResourceKind, tail: &str) -> Arn {
+pub fn arn(kind: ResourceKind, tail: &str) -> Arn {
     Scope { region: "us-east-1".into(), account: "000000000000".into() }.arn(kind, tail)
 }
 
 /// Walks through the items, each user from a place and with a step of an own.
-fn csv() -> String {
+pub fn csv() -> String {
     let mut csv = "USER_ID,ITEM_ID,TIMESTAMP\n".to_owned();
     for u in 0..USERS {
         for n in 0..20 + u % 15 {
@@ -155,6 +157,8 @@ impl App {
             config: None,
             hyperparameters,
             training_mode: TrainingMode::Full,
+            training_type: TrainingType::Manual,
+            data: TrainingData::default(),
             training_hours: None,
             model: None,
             attempts: 0,

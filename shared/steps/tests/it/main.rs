@@ -3,6 +3,7 @@
 mod app;
 mod batch_inference;
 mod deploy;
+mod follow_up;
 mod ranges;
 mod world;
 
@@ -24,4 +25,6 @@ fn every_stage_can_be_spawned(steps: &steps::Steps, job: &domain::resource::Job,
     is_send(steps.plan_import(arn));
     is_send(steps.import_range(arn, 0));
     is_send(steps.commit_import(arn));
+    is_send(steps.follow_up(arn));
+    is_send(steps.follow_up_all());
 }

@@ -1,0 +1,158 @@
+//! Automatic training: which version a solution gets by itself, and when.
+//!
+//! The rule looks at what is there and not at what happened, so it may be asked as often as one likes,
+//! by anybody, after any kill: a solution with automatic training wants a version of the interactions
+//! that are imported now, and on its schedule one of whatever else has changed. The id of an automatic
+//! version derives from the solution and the data, so two who create it at the same moment create it
+//! once.
+
+use domain::hash::fnv1a64;
+use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingType};
+use domain::{ApiError, Arn, EpochMillis, ErrorKind, Resource, ResourceKind, Status, TrainingData};
+use store::{Resources, Revised};
+
+use crate::version::{self, Asked};
+use crate::{children, rules};
+
+/// Work that was asked for and has not begun after this time is taken for forgotten, by a process that
+/// ended between writing it down and starting it.
+pub const FORGOTTEN_AFTER_MS: i64 = 60 * 60 * 1_000;
+
+/// Why it is looked whether something is to be trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Data was imported, or automatic training was just turned on.
+    Change,
+    /// The time has come to look at everything.
+    Schedule,
+}
+
+/// What a solution needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing now.
+    Nothing,
+    /// A version with this id.
+    Create(u32),
+    /// The start of a version's training, which was asked for and has not begun.
+    Start(Arn),
+}
+
+/// What a solution needs for the data that there is. `versions` are all of its versions, oldest first.
+pub fn next(
+    solution: &Solution,
+    versions: &[SolutionVersion],
+    data: &TrainingData,
+    occasion: Occasion,
+    now: EpochMillis,
+) -> Next {
+    let (Some(schedule), Some(interactions)) = (solution.schedule(), data.interactions()) else {
+        return Next::Nothing;
+    };
+    if solution.lifecycle.status != Status::Active {
+        return Next::Nothing;
+    }
+    let id = match free_id(solution, versions, data) {
+        Ok(id) => id,
+        // Made for this very data: it trains, it is trained, or it says why it is not.
+        Err(made) => {
+            return if waits(made, occasion, now) { Next::Start(made.arn.clone()) } else { Next::Nothing };
+        }
+    };
+    // One that has not begun reads what there is when it begins.
+    if let Some(waiting) = versions.iter().find(|version| version.lifecycle.status == Status::CreatePending) {
+        let forgotten = occasion == Occasion::Schedule && waits(waiting, occasion, now);
+        return if forgotten { Next::Start(waiting.arn.clone()) } else { Next::Nothing };
+    }
+    let usable = |version: &&SolutionVersion| {
+        !matches!(
+            version.lifecycle.status,
+            Status::CreateFailed | Status::CreateStopping | Status::CreateStopped
+        )
+    };
+    if !versions.iter().filter(usable).any(|version| version.data.interactions() == Some(interactions)) {
+        return Next::Create(id);
+    }
+    let due = versions.last().is_none_or(|last| schedule.is_due(last.lifecycle.created, now));
+    let changed = !versions.iter().filter(usable).any(|version| version.data == *data);
+    if occasion == Occasion::Schedule && due && changed { Next::Create(id) } else { Next::Nothing }
+}
+
+/// Whether a version's training is to be started once more. Soon after it was asked for, only the
+/// retry of whoever asked knows that it was not.
+fn waits(version: &SolutionVersion, occasion: Occasion, now: EpochMillis) -> bool {
+    let age = now.0 - version.lifecycle.created.0;
+    version.lifecycle.status == Status::CreatePending
+        && (occasion == Occasion::Change || age >= FORGOTTEN_AFTER_MS)
+}
+
+/// The id of the version for this data, or the version itself. 32 bits may meet by chance, so an id
+/// that a version of other data has is passed over.
+fn free_id<'a>(
+    solution: &Solution,
+    versions: &'a [SolutionVersion],
+    data: &TrainingData,
+) -> Result<u32, &'a SolutionVersion> {
+    let created = solution.lifecycle.created.0.to_string();
+    let mut salt = 0_u32;
+    loop {
+        let salted = salt.to_string();
+        let own = [solution.arn.as_str(), created.as_str(), salted.as_str()];
+        let hash = fnv1a64(own.into_iter().chain(data.parts()));
+        let id = (hash ^ (hash >> 32)) as u32;
+        let tail = format!("{}/{id:08x}", solution.arn.tail());
+        match versions.iter().find(|version| version.arn.tail() == tail) {
+            None => return Ok(id),
+            Some(version) if version.data == *data => return Err(version),
+            Some(_) => salt += 1,
+        }
+    }
+}
+
+/// Creates the version that a solution needs now; gives back the job that is to be launched, if any.
+///
+/// Fails with `ResourceNotFound` or `ResourceInUse` when the solution or its data are being deleted,
+/// and where its parameters do not fit its recipe any more.
+pub async fn version_for(
+    resources: &Resources,
+    solution: &Arn,
+    occasion: Occasion,
+    now: EpochMillis,
+) -> Result<Option<Job>, ApiError> {
+    let Some(row) = resources.get(solution).await.map_err(ApiError::internal)? else { return Ok(None) };
+    let Ok(solution) = Solution::try_from(row.value.clone()) else { return Ok(None) };
+    if solution.schedule().is_none() {
+        return Ok(None);
+    }
+    let data = version::training_data(resources, &solution.dataset_group).await?;
+    let versions = version::all(resources, &solution.arn).await?;
+    let id = match next(&solution, &versions, &data, occasion, now) {
+        Next::Nothing => return Ok(None),
+        Next::Start(version) => return Ok(Some(Job::Train(version))),
+        Next::Create(id) => id,
+    };
+    let interactions = interactions(resources, &solution.dataset_group).await?;
+    let asked = Asked { id, name: None, training_type: TrainingType::Automatic, data, now };
+    let version = version::pending(&solution, asked)?;
+    let job = Job::Train(version.arn.clone());
+    match children::create(resources, &version.into(), vec![row, interactions]).await {
+        Ok(()) => Ok(Some(job)),
+        // Somebody else was as quick; starting a job twice is harmless.
+        Err(error) if error.kind == ErrorKind::ResourceAlreadyExists => Ok(Some(job)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The Interactions dataset, which must not be deleted from under a training.
+async fn interactions(resources: &Resources, group: &Arn) -> Result<Revised<Resource>, ApiError> {
+    let datasets =
+        resources.list_all(ResourceKind::Dataset, Some(group)).await.map_err(ApiError::internal)?;
+    let of_interactions = |r: &Resource| {
+        matches!(r, Resource::Dataset(Dataset { dataset_type: DatasetType::Interactions, .. }))
+    };
+    let gone = || ApiError::in_use(format!("The Interactions dataset of {group} was deleted meanwhile."));
+    let arn = datasets.iter().find(|r| of_interactions(r)).map(|r| r.arn().clone()).ok_or_else(gone)?;
+    let row = resources.get(&arn).await.map_err(ApiError::internal)?.ok_or_else(gone)?;
+    rules::must_be_active(&row.value)?;
+    Ok(row)
+}

@@ -1,0 +1,122 @@
+//! New versions of solutions.
+
+use std::collections::BTreeMap;
+
+use domain::hyperparameters::Hyperparameters;
+use domain::recipes::{self, Recipe};
+use domain::resource::{Dataset, Solution, SolutionConfig, SolutionVersion, TrainingMode, TrainingType};
+use domain::{ApiError, Arn, EpochMillis, ErrorKind, Lifecycle, ResourceKind, TrainingData};
+use store::Resources;
+
+/// Longest name (botocore `Name`).
+const NAME_CHARS_MAX: usize = 63;
+
+/// The recipe of the catalogue.
+///
+/// Fails with `ResourceNotFound`, which names the recipes that there are.
+pub fn recipe(arn: &Arn) -> Result<&'static Recipe, ApiError> {
+    recipes::find(arn).ok_or_else(|| {
+        let known: Vec<_> = recipes::CATALOGUE.iter().map(|recipe| recipe.arn().to_string()).collect();
+        let message =
+            format!("{} The recipes here are {}.", ApiError::not_found(arn).message, known.join(", "));
+        ApiError::new(ErrorKind::ResourceNotFound, message)
+    })
+}
+
+/// Every parameter that training will use: algorithm and feature transformation, defaults filled in.
+pub fn hyperparameters(
+    recipe: &Recipe,
+    config: Option<&SolutionConfig>,
+) -> Result<Hyperparameters, ApiError> {
+    let none = BTreeMap::new();
+    let algorithm = config.map_or(&none, |config| &config.algorithm_hyperparameters);
+    let features = config.map_or(&none, |config| &config.feature_transformation_parameters);
+    let algorithm =
+        Hyperparameters::resolve(recipe.hyperparameters, algorithm, recipe.algorithm_arn().as_str())?;
+    let transformation = recipe.feature_transformation_arn();
+    let features = Hyperparameters::resolve(recipe.feature_parameters, features, transformation.as_str())?;
+    for (low, high) in [
+        ("min_user_history_length_percentile", "max_user_history_length_percentile"),
+        ("min_item_interaction_count_percentile", "max_item_interaction_count_percentile"),
+    ] {
+        if features.0.contains_key(low) && features.real(low) >= features.real(high) {
+            return Err(ApiError::invalid(format!(
+                "{low} is {} and {high} is {}: nothing would be left to train on. The first must be the smaller.",
+                features.real(low),
+                features.real(high)
+            )));
+        }
+    }
+    Ok(Hyperparameters(algorithm.0.into_iter().chain(features.0).collect()))
+}
+
+/// Who asks for a version, and what for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Eight hex digits of its ARN.
+    pub id: u32,
+    /// `<solution>/<id>` where there is none.
+    pub name: Option<String>,
+    /// The caller, or the solution itself.
+    pub training_type: TrainingType,
+    /// What there is to train on.
+    pub data: TrainingData,
+    /// When.
+    pub now: EpochMillis,
+}
+
+/// A version of a solution that waits for its training.
+///
+/// Fails where the solution's parameters do not fit its recipe.
+pub fn pending(solution: &Solution, asked: Asked) -> Result<SolutionVersion, ApiError> {
+    let hyperparameters = hyperparameters(recipe(&solution.recipe)?, solution.config.as_ref())?;
+    let arn = arn(&solution.arn, asked.id)?;
+    Ok(SolutionVersion {
+        name: asked.name.unwrap_or_else(|| default_name(&arn)),
+        arn,
+        solution: solution.arn.clone(),
+        dataset_group: solution.dataset_group.clone(),
+        recipe: solution.recipe.clone(),
+        event_type: solution.event_type.clone(),
+        config: solution.config.clone(),
+        hyperparameters,
+        training_mode: TrainingMode::Full,
+        training_type: asked.training_type,
+        data: asked.data,
+        training_hours: None,
+        model: None,
+        attempts: 0,
+        lifecycle: Lifecycle::pending(asked.now),
+    })
+}
+
+/// The ARN of a solution's version.
+pub fn arn(solution: &Arn, id: u32) -> Result<Arn, ApiError> {
+    format!("{solution}/{id:08x}").parse()
+}
+
+/// `<solution>/<id>` as the hosted service has it, or the id alone where that is too long for a name.
+fn default_name(arn: &Arn) -> String {
+    let tail = arn.tail();
+    match tail.rsplit_once('/') {
+        Some((_, id)) if tail.len() > NAME_CHARS_MAX => id.to_owned(),
+        _ => tail.to_owned(),
+    }
+}
+
+/// What there is to train on in a dataset group now.
+///
+/// The one place that says so: who adds a source of training data adds it here.
+pub async fn training_data(resources: &Resources, group: &Arn) -> Result<TrainingData, ApiError> {
+    let datasets =
+        resources.list_all(ResourceKind::Dataset, Some(group)).await.map_err(ApiError::internal)?;
+    let datasets: Vec<Dataset> = datasets.into_iter().filter_map(|found| found.try_into().ok()).collect();
+    Ok(TrainingData::of(&datasets))
+}
+
+/// The versions of a solution, oldest first.
+pub async fn all(resources: &Resources, solution: &Arn) -> Result<Vec<SolutionVersion>, ApiError> {
+    let versions = resources.list_all(ResourceKind::SolutionVersion, Some(solution)).await;
+    let versions = versions.map_err(ApiError::internal)?;
+    Ok(versions.into_iter().filter_map(|resource| resource.try_into().ok()).collect())
+}

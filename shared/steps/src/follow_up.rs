@@ -1,0 +1,163 @@
+//! What follows by itself from a job that is done.
+//!
+//! After an import into an Interactions dataset every solution of its group with automatic training gets
+//! a version; after a training, and after a deployment, every campaign that follows its solution is
+//! asked to move to the newest version. [`Steps::follow_up_all`] looks at everything instead: at
+//! schedules, and at what a process that was killed left undone.
+//!
+//! The rules stand in `lifecycle::auto_training` and `lifecycle::campaign_update`. They look at what is
+//! there, so a follow-up may be killed and repeated like any step. It is no part of the job that caused
+//! it: that job is done, whatever becomes of its follow-up.
+
+use domain::resource::{Campaign, Dataset, DatasetImportJob, DatasetType, Job, Solution, SolutionVersion};
+use domain::{ApiError, Arn, EpochMillis, ResourceKind, Status};
+use lifecycle::auto_training::{self, FORGOTTEN_AFTER_MS, Occasion};
+use lifecycle::campaign_update::{self, Change, Follow};
+use lifecycle::version;
+use store::resources::UpdateError;
+
+use crate::Steps;
+use crate::failure::{Doing, Failure};
+
+/// The jobs that are to be launched now, and what could not be done. The two are independent: what
+/// concerns one solution or campaign does not keep another one back.
+#[derive(Debug, Default)]
+pub struct FollowUp {
+    /// Jobs whose resources wait for them.
+    pub jobs: Vec<Job>,
+    /// What failed; the same call may be made again.
+    pub failures: Vec<Failure>,
+}
+
+impl FollowUp {
+    fn add(&mut self, doing: impl FnOnce() -> String, asked: Result<Option<Job>, ApiError>) {
+        match asked {
+            Ok(job) => self.jobs.extend(job),
+            Err(error) => self.failures.push(Failure::Internal { doing: doing(), cause: error.into() }),
+        }
+    }
+}
+
+impl Steps {
+    /// What follows from a job of this resource, if it has ended well: nothing from any other.
+    pub async fn follow_up(&self, finished: &Arn) -> Result<FollowUp, Failure> {
+        let mut follow_up = FollowUp::default();
+        match finished.kind() {
+            ResourceKind::DatasetImportJob => self.train_anew(finished, &mut follow_up).await?,
+            ResourceKind::SolutionVersion => {
+                if self.has_ended_well::<SolutionVersion>(finished, |v| v.lifecycle.status).await? {
+                    let campaigns = self.children(ResourceKind::Campaign, Some(&finished.solution())).await?;
+                    self.move_on(campaigns, Occasion::Change, &mut follow_up).await;
+                }
+            }
+            ResourceKind::Campaign => {
+                let campaign = self.resources.get_as::<Campaign>(finished).await;
+                let campaign = campaign.doing(|| format!("reading {finished}"))?.map(|found| found.value);
+                self.move_on(campaign, Occasion::Change, &mut follow_up).await;
+            }
+            _ => {}
+        }
+        Ok(follow_up)
+    }
+
+    /// What is due on its schedule, and whatever should have followed from a job and did not.
+    pub async fn follow_up_all(&self) -> Result<FollowUp, Failure> {
+        let mut follow_up = FollowUp::default();
+        for solution in self.children::<Solution>(ResourceKind::Solution, None).await? {
+            self.train_if_needed(&solution.arn, Occasion::Schedule, &mut follow_up).await;
+        }
+        let campaigns = self.children(ResourceKind::Campaign, None).await?;
+        self.move_on(campaigns, Occasion::Schedule, &mut follow_up).await;
+        Ok(follow_up)
+    }
+
+    /// Versions of the data that an import brought, or that another one has brought since.
+    async fn train_anew(&self, import: &Arn, follow_up: &mut FollowUp) -> Result<(), Failure> {
+        let job = self.resources.get_as::<DatasetImportJob>(import).await;
+        let Some(job) = job.doing(|| format!("reading {import}"))?.map(|found| found.value) else {
+            return Ok(());
+        };
+        let dataset = self.resources.get_as::<Dataset>(&job.dataset).await;
+        let dataset = dataset.doing(|| format!("reading {}", job.dataset))?.map(|found| found.value);
+        let Some(Dataset { dataset_type: DatasetType::Interactions, dataset_group, .. }) = dataset else {
+            return Ok(());
+        };
+        if job.lifecycle.status != Status::Active {
+            return Ok(());
+        }
+        for solution in self.children::<Solution>(ResourceKind::Solution, Some(&dataset_group)).await? {
+            self.train_if_needed(&solution.arn, Occasion::Change, follow_up).await;
+        }
+        Ok(())
+    }
+
+    async fn train_if_needed(&self, solution: &Arn, occasion: Occasion, follow_up: &mut FollowUp) {
+        let asked = auto_training::version_for(&self.resources, solution, occasion, EpochMillis::now()).await;
+        follow_up.add(|| format!("creating a version of {solution} by itself"), asked);
+    }
+
+    async fn move_on(
+        &self,
+        campaigns: impl IntoIterator<Item = Campaign>,
+        occasion: Occasion,
+        follow_up: &mut FollowUp,
+    ) {
+        for campaign in campaigns.into_iter().filter(Campaign::follows_latest) {
+            let asked = self.follow_latest(&campaign, occasion).await;
+            follow_up.add(|| format!("moving {} to the newest version", campaign.arn), asked);
+        }
+    }
+
+    /// Asks a campaign to move to the newest version of its solution, where it is to.
+    async fn follow_latest(&self, campaign: &Campaign, occasion: Occasion) -> Result<Option<Job>, ApiError> {
+        let solution = campaign.solution_version.solution();
+        let versions = version::all(&self.resources, &solution).await?;
+        let now = EpochMillis::now();
+        let mut launch = false;
+        let asked = self
+            .resources
+            .update(&campaign.arn, |campaign: &mut Campaign| {
+                launch = match campaign_update::follow(campaign, &versions) {
+                    Follow::Stay => false,
+                    Follow::Waits(since) => {
+                        occasion == Occasion::Change || now.0 - since.0 >= FORGOTTEN_AFTER_MS
+                    }
+                    Follow::Move(solution_version) => {
+                        let change = Change { solution_version, min_provisioned_tps: None, config: None };
+                        campaign_update::ask(campaign, &change, now)?;
+                        true
+                    }
+                };
+                Ok(())
+            })
+            .await;
+        match asked {
+            Ok(Some(_)) => Ok(launch.then(|| Job::Deploy(campaign.arn.clone()))),
+            Ok(None) => Ok(None),
+            Err(UpdateError::Refused(error)) => Err(error),
+            Err(error) => Err(ApiError::internal(error)),
+        }
+    }
+
+    async fn has_ended_well<R: TryFrom<domain::Resource>>(
+        &self,
+        arn: &Arn,
+        status: impl FnOnce(&R) -> Status,
+    ) -> Result<bool, Failure> {
+        let found = self.resources.get_as::<R>(arn).await.doing(|| format!("reading {arn}"))?;
+        Ok(found.is_some_and(|found| status(&found.value) == Status::Active))
+    }
+
+    async fn children<R: TryFrom<domain::Resource>>(
+        &self,
+        kind: ResourceKind,
+        parent: Option<&Arn>,
+    ) -> Result<Vec<R>, Failure> {
+        let found = self.resources.list_all(kind, parent).await;
+        let found = found.doing(|| match parent {
+            Some(parent) => format!("listing what belongs to {parent}"),
+            None => format!("listing every {}", kind.segment()),
+        })?;
+        Ok(found.into_iter().filter_map(|resource| R::try_from(resource).ok()).collect())
+    }
+}
