@@ -34,7 +34,7 @@ serve: build ## Answers the Personalize APIs on this machine.
 test: lint test-rust test-python ## Everything.
 
 # The deployed functions with everything else: one build of the dependencies serves lint, tests and sam.
-FUNCTIONS := --features control/lambda,campaign/lambda,ingest/lambda
+FUNCTIONS := --features control/lambda,campaign/lambda,events/lambda,ingest/lambda
 
 lint: ## Formatting, and clippy with warnings as errors.
 	@cargo fmt --all --check

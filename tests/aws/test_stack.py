@@ -70,6 +70,28 @@ def test_answers_longer_than_a_stored_list_are_scored_by_the_model(runtime, camp
     assert len({item["itemId"] for item in answer["itemList"]}) == 150
 
 
+def test_an_event_through_the_gateway_changes_its_users_answer(personalize, runtime, stack, films, campaign):
+    events = stack.client("personalize-events")
+    answer = lambda user: [
+        item["itemId"]
+        for item in runtime.get_recommendations(campaignArn=campaign["campaign"], userId=user)["itemList"]
+    ]
+    tracking = personalize.create_event_tracker(name="films", datasetGroupArn=films["group"])["trackingId"]
+    popular, taste = answer("newcomer"), answer("u3")
+    other = answer("u4")
+    seen = [{"eventType": "Watch", "itemId": item, "sentAt": 1_700_000_000 + n} for n, item in enumerate(taste[:5])]
+    events.put_events(trackingId=tracking, userId="newcomer", sessionId="visit", eventList=seen)
+    # The function answers once the events are kept; the list is written soon after.
+    deadline = time.time() + 60
+    while answer("newcomer") == popular:
+        assert time.time() < deadline, "the answer did not change"
+        time.sleep(0.3)
+    assert sum(item.startswith("film-3-") for item in answer("newcomer")[:5]) >= 4
+    assert answer("u4") == other
+    with pytest.raises(events.exceptions.InvalidInputException):
+        events.put_events(trackingId="nobody", sessionId="visit", eventList=seen)
+
+
 def test_the_same_upload_event_twice_changes_nothing(ministack, personalize, stack, films):
     before = import_jobs(personalize, films["dataset"], 1)
     tagged = stack.s3.head_object(Bucket=stack.bucket, Key="films/interactions/day 1.csv")

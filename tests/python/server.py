@@ -16,7 +16,7 @@ from model import Model
 ROLE = "arn:aws:iam::000000000000:role/PersonalizeRole"
 REGION = "us-east-1"
 START_S = 60
-MODELS = {service: Model(service) for service in ("personalize", "personalize-runtime")}
+MODELS = {service: Model(service) for service in ("personalize", "personalize-runtime", "personalize-events")}
 # What every AWS service may answer beside the exceptions of its model.
 COMMON_ERRORS = {"UnknownOperationException", "SerializationException"}
 
@@ -74,7 +74,7 @@ class Server:
         if response_dict["status_code"] == 200:
             problems += model.problems_of_output(name, value)
         else:
-            kind = headers.get("x-amzn-errortype") if service == "personalize-runtime" else value.get("__type")
+            kind = value.get("__type") if service == "personalize" else headers.get("x-amzn-errortype")
             if kind not in model.errors_of(name) | COMMON_ERRORS:
                 problems.append(f"{name}: the model does not declare {kind}")
             if not value.get("message"):

@@ -66,15 +66,6 @@ impl Campaign {
     }
 }
 
-/// Paths of the events API, which is not built yet.
-const EVENTS_API: &[(&str, &str)] = &[
-    ("/events", "PutEvents"),
-    ("/items", "PutItems"),
-    ("/users", "PutUsers"),
-    ("/actions", "PutActions"),
-    ("/action-interactions", "PutActionInteractions"),
-];
-
 /// Answers one `POST` request.
 pub async fn handle(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
     let outcome = match path {
@@ -95,13 +86,5 @@ pub async fn handle(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
 }
 
 fn unknown_path(path: &str) -> ApiError {
-    let message = match EVENTS_API.iter().find(|(known, _)| *known == path) {
-        Some((_, operation)) => {
-            format!(
-                "{operation} is an operation of Amazon Personalize Events that Osusume does not have yet."
-            )
-        }
-        None => format!("No operation answers to POST {path}."),
-    };
-    ApiError::new(ErrorKind::UnknownOperation, message)
+    ApiError::new(ErrorKind::UnknownOperation, format!("No operation answers to POST {path}."))
 }

@@ -408,7 +408,7 @@ async fn what_a_recipe_cannot_do_is_said() {
             400,
             "PERSONALIZED_ACTIONS",
         ),
-        ("/events", json!({}), 404, "PutEvents"),
+        ("/events", json!({}), 404, "/events"),
         ("/nothing", json!({}), 404, "/nothing"),
     ] {
         let (status, body) = app.call(path, request).await;

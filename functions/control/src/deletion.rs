@@ -58,7 +58,8 @@ impl Control {
             Resource::DatasetGroup(group) => {
                 let datasets = self.children(ResourceKind::Dataset, Some(&group.arn)).await?;
                 let solutions = self.children(ResourceKind::Solution, Some(&group.arn)).await?;
-                datasets.into_iter().chain(solutions).next()
+                let trackers = self.children(ResourceKind::EventTracker, Some(&group.arn)).await?;
+                datasets.into_iter().chain(solutions).chain(trackers).next()
             }
             Resource::Schema(schema) => {
                 let datasets = self.children(ResourceKind::Dataset, None).await?;

@@ -10,11 +10,12 @@ use domain::limits::Quotas;
 use domain::{Arn, EpochMillis, Scope};
 use embedded::Embedded;
 use embedded::s3::ObjectCreated;
+use events::{Events, Refresh};
 use ingest::Outcome;
 use steps::live::LiveModels;
 use steps::{ModelCache, Observer, Settings, Steps};
-use store::tables::{PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
-use store::{ListKey, Lists, Objects, Resources, StoredList};
+use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
+use store::{ListKey, Lists, Objects, Resources, StoredList, Who};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::launcher::Launcher;
@@ -33,6 +34,8 @@ pub struct App {
     pub control: Control,
     /// The runtime API.
     pub campaign: Campaign,
+    /// The events API.
+    pub events: Events,
     /// The steps, for what the API does not offer.
     pub steps: Steps,
     /// Runs jobs.
@@ -68,6 +71,12 @@ impl LiveScorer for Live {
     }
 }
 
+impl Refresh for Live {
+    fn refresh<'a>(&'a self, group: &'a Arn, who: Who<'a>) -> events::BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move { Ok(self.0.refresh(group, who).await.map(drop)?) })
+    }
+}
+
 impl App {
     /// Opens the service over `data`, creating what is missing. Imports may set aside
     /// `bad_rows_allowed` rows.
@@ -83,11 +92,13 @@ impl App {
         let uploads = embedded.s3.object_created();
         let resources = Resources::new(embedded.dynamodb.client(), RESOURCES.name(PREFIX_DEFAULT));
         let lists = Lists::new(embedded.dynamodb.client(), RECOMMENDATIONS.name(PREFIX_DEFAULT));
+        let told = store::Events::new(embedded.dynamodb.client(), EVENTS.name(PREFIX_DEFAULT));
         let objects = Objects::new(embedded.s3.client(), BUCKET);
         objects.create_bucket_if_missing().await?;
         let steps = Steps {
             resources: resources.clone(),
             lists: lists.clone(),
+            events: told.clone(),
             objects,
             observer,
             settings,
@@ -103,8 +114,11 @@ impl App {
             clock: EpochMillis::now,
             version_id: control::random_version_id,
         };
-        let campaign = Campaign::new(resources, lists, Arc::new(Live(LiveModels::new(steps.clone()))));
-        Ok(Self { control, campaign, steps, launcher, embedded, uploads: Mutex::new(uploads) })
+        // One for both, so that a model is loaded once.
+        let live = Arc::new(Live(LiveModels::new(steps.clone())));
+        let campaign = Campaign::new(resources.clone(), lists, live.clone());
+        let events = Events::new(resources, told, scope(), live);
+        Ok(Self { control, campaign, events, steps, launcher, embedded, uploads: Mutex::new(uploads) })
     }
 
     /// Puts a file into the deployment's bucket, as a client would.

@@ -77,6 +77,7 @@ async fn connect(options: &Options) -> anyhow::Result<Steps> {
     Ok(Steps {
         resources: aws.resources(&stack),
         lists: aws.lists(&stack),
+        events: aws.events(&stack),
         objects: aws.objects(&stack),
         observer: Arc::new(progress::Lines::default()),
         settings,

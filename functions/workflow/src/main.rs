@@ -23,6 +23,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let steps = Steps {
         resources: aws.resources(&stack),
         lists: aws.lists(&stack),
+        events: aws.events(&stack),
         objects: aws.objects(&stack),
         observer: Arc::new(Silent),
         settings: Settings { seed: number("SEED", default.seed)?, ..default },

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use steps::failure::chain;
 use steps::live::LiveModels;
 use steps::{Failure, FollowUp, Steps};
-use store::ListKey;
+use store::{ListKey, Who};
 
 use crate::outcome::{self, Stopped};
 
@@ -70,6 +70,15 @@ enum Stage {
         item_id: Option<String>,
         num_results: usize,
     },
+    /// Writes a user's lists anew for the events function; the ARN is the dataset group's.
+    #[serde(rename_all = "camelCase")]
+    Refresh {
+        arn: Arn,
+        user_id: String,
+        /// Whether the id is that of a session without a user.
+        #[serde(default)]
+        anonymous: bool,
+    },
 }
 
 impl Stage {
@@ -91,7 +100,8 @@ impl Stage {
             | Self::FollowUp { arn }
             | Self::Delete { arn }
             | Self::Fail { arn, .. }
-            | Self::Score { arn, .. } => arn,
+            | Self::Score { arn, .. }
+            | Self::Refresh { arn, .. } => arn,
         })
     }
 }
@@ -199,6 +209,11 @@ impl Workflow {
                 let list = self.live.recommend(arn, key, *num_results).await?;
                 json!({ "items": list.items, "scores": list.scores })
             }
+            Stage::Refresh { arn, user_id, anonymous } => {
+                let who = if *anonymous { Who::Session(user_id) } else { Who::User(user_id) };
+                let written = self.live.refresh(arn, who).await?;
+                return Ok((json!({}), vec![Metric::count("ListsRefreshed", written as f64)]));
+            }
         };
         tracing::debug!(arn = stage.arn().map(Arn::as_str), "done");
         Ok((value, Vec::new()))
@@ -259,6 +274,7 @@ mod tests {
         let parse = |value: Value| serde_json::from_value::<Stage>(value).map_err(|error| error.to_string());
         assert!(parse(json!({ "step": "DeployShard", "arn": ARN, "index": 3 })).is_ok());
         assert!(parse(json!({ "step": "Score", "arn": ARN, "userId": "1", "numResults": 3 })).is_ok());
+        assert!(parse(json!({ "step": "Refresh", "arn": ARN, "userId": "1" })).is_ok());
         assert!(parse(json!({ "step": "DeployShard", "arn": ARN })).unwrap_err().contains("index"));
         assert!(parse(json!({ "step": "Deploy", "arn": ARN })).unwrap_err().contains("unknown variant"));
         assert!(parse(json!({ "step": "Delete", "arn": "films" })).is_err());

@@ -49,6 +49,14 @@ pub struct Manifest {
     pub parts: Vec<ManifestPart>,
     /// The files that the rows came from.
     pub sources: Vec<ManifestSource>,
+    /// How many of the last parts hold what came in live beside the imports: events, or single items and
+    /// users. Only a training's own manifest has any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub live_parts: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Why a manifest could not be used.
@@ -95,12 +103,24 @@ impl Manifest {
             rows: 0,
             parts: vec![],
             sources: vec![],
+            live_parts: 0,
         }
     }
 
     /// Adds a part that lies under `key`.
     pub fn push(&mut self, key: impl Into<String>, part: &EncodedPart) {
         self.push_part(ManifestPart::new(key, part));
+    }
+
+    /// Adds a part with what came in live; it goes after everything that was imported.
+    pub fn push_live(&mut self, key: impl Into<String>, part: &EncodedPart) {
+        self.push(key, part);
+        self.live_parts += 1;
+    }
+
+    /// The parts that were imported.
+    pub fn imported(&self) -> &[ManifestPart] {
+        &self.parts[..self.parts.len().saturating_sub(self.live_parts)]
     }
 
     /// Adds a part that was described before.

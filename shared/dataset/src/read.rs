@@ -16,6 +16,16 @@ pub struct EventFilter {
     pub value_threshold: Option<f32>,
 }
 
+impl EventFilter {
+    /// Whether one event counts, by the same rules as the rows of a part.
+    pub fn keeps(&self, event_type: &str, value: Option<f64>) -> bool {
+        let right_type =
+            self.event_type.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(event_type));
+        let enough = |least: f32| value.is_some_and(|value| value >= f64::from(least));
+        right_type && self.value_threshold.is_none_or(enough)
+    }
+}
+
 /// Why parts could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

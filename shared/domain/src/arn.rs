@@ -25,6 +25,7 @@ pub enum ResourceKind {
     Recipe,
     Algorithm,
     FeatureTransformation,
+    EventTracker,
     /// A kind that Personalize has and that is not built here yet.
     Other,
 }
@@ -43,6 +44,7 @@ impl ResourceKind {
             Self::Recipe => "recipe",
             Self::Algorithm => "algorithm",
             Self::FeatureTransformation => "feature-transformation",
+            Self::EventTracker => "event-tracker",
             Self::Other => "",
         }
     }
@@ -95,6 +97,7 @@ impl Arn {
             ("recipe", 1) => ResourceKind::Recipe,
             ("algorithm", 1) => ResourceKind::Algorithm,
             ("feature-transformation", 1) => ResourceKind::FeatureTransformation,
+            ("event-tracker", 1) => ResourceKind::EventTracker,
             _ => ResourceKind::Other,
         }
     }

@@ -7,6 +7,7 @@ pub mod resource;
 
 pub mod arn;
 pub mod error;
+pub mod event;
 pub mod hash;
 pub mod hyperparameters;
 pub mod limits;

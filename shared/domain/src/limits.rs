@@ -25,6 +25,19 @@ pub const LIST_RESULTS_MAX: usize = 100;
 /// How often a step that was cut off is tried again before its resource ends as CREATE FAILED.
 pub const ATTEMPTS_MAX: u32 = 3;
 
+/// Events, items or users in one call of the events API (guide).
+pub const RECORDS_PER_CALL_MAX: usize = 10;
+/// Largest event, in bytes of its JSON (guide).
+pub const EVENT_BYTES_MAX: usize = 10 * 1024;
+/// Longest `properties` of an event, in characters (botocore `EventPropertiesJSON`).
+pub const EVENT_PROPERTIES_CHARS_MAX: usize = 1_024;
+/// Longest `properties` of an item, in characters (botocore `ItemProperties`).
+pub const ITEM_PROPERTIES_CHARS_MAX: usize = 32_000;
+/// Longest `properties` of a user, in characters (botocore `UserProperties`).
+pub const USER_PROPERTIES_CHARS_MAX: usize = 24_000;
+/// Days after its last event that a session without a user is kept. Ours: the guide names none.
+pub const ANONYMOUS_DAYS: i64 = 30;
+
 /// How many of each resource a deployment may hold. The hosted service's numbers are the default.
 #[derive(Clone, Debug)]
 pub struct Quotas {

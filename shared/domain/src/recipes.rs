@@ -37,6 +37,17 @@ pub enum Algorithm {
     Sims,
 }
 
+impl Algorithm {
+    /// Whether a user's own history decides what the user is recommended, so that an event changes the
+    /// user's next list without a training (guide, "Recording events": which recipes use new events).
+    pub fn follows_events(self) -> bool {
+        match self {
+            Self::Hrnn => true,
+            Self::PopularityCount | Self::Sims => false,
+        }
+    }
+}
+
 /// One recipe of the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {

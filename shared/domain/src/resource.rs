@@ -27,6 +27,7 @@ pub enum Resource {
     SolutionVersion(SolutionVersion),
     Campaign(Campaign),
     BatchInferenceJob(BatchInferenceJob),
+    EventTracker(EventTracker),
 }
 
 /// A container for the datasets and models of one application.
@@ -76,6 +77,9 @@ pub enum DatasetType {
 }
 
 impl DatasetType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Interactions, Self::Items, Self::Users];
+
     /// Upper case, as dataset ARNs spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,9 +91,7 @@ impl DatasetType {
 
     /// Reads a type in any case.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Interactions, Self::Items, Self::Users]
-            .into_iter()
-            .find(|t| t.as_str().eq_ignore_ascii_case(text))
+        Self::ALL.into_iter().find(|t| t.as_str().eq_ignore_ascii_case(text))
     }
 }
 
@@ -428,6 +430,22 @@ impl CampaignConfig {
     }
 }
 
+/// What lets clients send events to a dataset group; a group has at most one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventTracker {
+    /// `event-tracker/<8 hex digits>`.
+    pub arn: Arn,
+    /// The caller's name for it.
+    pub name: String,
+    /// Whose events they are.
+    pub dataset_group: Arn,
+    /// The key that events are sent with: a UUID that begins with the digits of the ARN, so that the
+    /// tracker is found by it with one read.
+    pub tracking_id: String,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
 impl Resource {
     /// The resource's own ARN.
     pub fn arn(&self) -> &Arn {
@@ -440,6 +458,7 @@ impl Resource {
             Self::SolutionVersion(r) => &r.arn,
             Self::Campaign(r) => &r.arn,
             Self::BatchInferenceJob(r) => &r.arn,
+            Self::EventTracker(r) => &r.arn,
         }
     }
 
@@ -448,7 +467,7 @@ impl Resource {
         self.arn().kind()
     }
 
-    /// What lists filter by: the group of a dataset or solution, the dataset of an import job, the
+    /// What lists filter by: the group of a dataset, solution or event tracker, the dataset of an import job, the
     /// solution of a version or campaign, the version of a batch job.
     pub fn parent(&self) -> Option<Arn> {
         match self {
@@ -459,6 +478,7 @@ impl Resource {
             Self::SolutionVersion(r) => Some(r.solution.clone()),
             Self::Campaign(r) => Some(r.solution_version.solution()),
             Self::BatchInferenceJob(r) => Some(r.solution_version.clone()),
+            Self::EventTracker(r) => Some(r.dataset_group.clone()),
         }
     }
 
@@ -473,6 +493,7 @@ impl Resource {
             Self::SolutionVersion(r) => Some(&r.lifecycle),
             Self::Campaign(r) => Some(&r.lifecycle),
             Self::BatchInferenceJob(r) => Some(&r.lifecycle),
+            Self::EventTracker(r) => Some(&r.lifecycle),
         }
     }
 
@@ -487,6 +508,7 @@ impl Resource {
             Self::SolutionVersion(r) => Some(&mut r.lifecycle),
             Self::Campaign(r) => Some(&mut r.lifecycle),
             Self::BatchInferenceJob(r) => Some(&mut r.lifecycle),
+            Self::EventTracker(r) => Some(&mut r.lifecycle),
         }
     }
 }
@@ -518,7 +540,8 @@ conversions!(
     Solution,
     SolutionVersion,
     Campaign,
-    BatchInferenceJob
+    BatchInferenceJob,
+    EventTracker
 );
 
 /// Work that goes on after the call that asked for it has been answered.

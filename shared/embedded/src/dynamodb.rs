@@ -1,7 +1,7 @@
 //! DynamoDB over SQLite, called in process by the official client.
 //!
 //! Two database files, because the tables want different care. Resources are few and must not be
-//! lost: every write is synced to the disk before it is acknowledged. Recommendation lists are many
+//! lost, and neither must events: every write is synced to the disk before it is acknowledged. Recommendation lists are many
 //! and can be published again: their writes are handed to the operating system, so they survive a
 //! killed process, and a power failure costs the last of them but never the file (write-ahead log
 //! with `synchronous = NORMAL`).
@@ -77,6 +77,14 @@ impl DynamoDb {
             Database::memory().map_err(|e| OpenError::Database { path: ":memory:".into(), cause: e.into() })
         };
         Ok(Self { databases: Arc::new(Databases { durable: open()?, lists: open()?, lists_reader: None }) })
+    }
+
+    /// Removes what has expired, which DynamoDB does by itself and nothing here does in between.
+    pub(crate) fn sweep(&self) -> Result<(), OpenError> {
+        for database in [&self.databases.durable, &self.databases.lists] {
+            database.sweep_ttl().map_err(|cause| OpenError::Sweep(cause.into()))?;
+        }
+        Ok(())
     }
 
     /// The official client, calling these tables.

@@ -69,6 +69,9 @@ pub enum OpenError {
     /// The tables could not be created.
     #[error("cannot create the tables")]
     Tables(#[source] store::StoreError),
+    /// Rows that have expired could not be removed.
+    #[error("cannot remove what has expired")]
+    Sweep(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Embedded {
@@ -100,6 +103,7 @@ impl Embedded {
         tables::create_missing(&self.dynamodb.client(), tables::PREFIX_DEFAULT)
             .await
             .map_err(OpenError::Tables)?;
+        self.dynamodb.sweep()?;
         Ok(self)
     }
 }

@@ -12,7 +12,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use store::{Lists, Objects, Resources, tables};
+use store::{Events, Lists, Objects, Resources, tables};
 
 use crate::config::{ConfigError, Stack, optional, required};
 use crate::signed::Caller;
@@ -115,6 +115,11 @@ impl Aws {
     /// The table of lists.
     pub fn lists(&self, stack: &Stack) -> Lists {
         Lists::new(self.dynamodb(), tables::RECOMMENDATIONS.name(&stack.table_prefix))
+    }
+
+    /// The table of events.
+    pub fn events(&self, stack: &Stack) -> Events {
+        Events::new(self.dynamodb(), tables::EVENTS.name(&stack.table_prefix))
     }
 
     /// The objects of the stack's bucket.

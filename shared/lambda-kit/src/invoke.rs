@@ -1,4 +1,4 @@
-//! Calling another function of the stack and waiting for its answer.
+//! Calling another function of the stack, and waiting for its answer or not.
 
 use serde_json::Value;
 
@@ -27,6 +27,16 @@ pub enum InvokeError {
         /// What it said.
         answer: String,
     },
+}
+
+/// Has `function` called with `payload` some time soon and waits for no answer. Lambda keeps the call and
+/// tries it again should it fail.
+pub async fn send(aws: &Aws, function: &str, payload: &Value) -> Result<(), InvokeError> {
+    let path = format!("/2015-03-31/functions/{function}/invocations");
+    let headers = &[("content-type", "application/json"), ("x-amz-invocation-type", "Event")];
+    let call = Call { service: LAMBDA, path: &path, headers, body: payload.to_string() };
+    let called = aws.caller().call(&call).await;
+    called.map(drop).map_err(|cause| InvokeError::Call { function: function.to_owned(), cause })
 }
 
 /// Calls `function`, a name of letters, digits, `-` and `_`, with `payload` and returns its answer.

@@ -1,7 +1,7 @@
 //! Deletion: what hangs on a resource goes first, the resource itself last, so that a deletion that
 //! is cut off finds everything it needs when it is begun again.
 
-use domain::resource::SolutionVersion;
+use domain::resource::{DatasetType, SolutionVersion};
 use domain::{Arn, EpochMillis, Resource, ResourceKind, Slot, Status};
 use store::Shelf;
 use store::resources::UpdateError;
@@ -16,9 +16,16 @@ pub(crate) async fn delete(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
     };
     begin(steps, arn).await?;
     match found.value {
-        Resource::Dataset(_) => {
+        Resource::Dataset(dataset) => {
+            remove_live(steps, &dataset.dataset_group, dataset.dataset_type).await?;
             remove_children(steps, ResourceKind::DatasetImportJob, arn).await?;
             remove_objects(steps, &keys::dataset_prefix(arn)).await?;
+        }
+        // Its datasets are gone, and what was on its way to them while they went may have arrived.
+        Resource::DatasetGroup(group) => {
+            for dataset in DatasetType::ALL {
+                remove_live(steps, &group.arn, dataset).await?;
+            }
         }
         Resource::Solution(_) => {
             let versions = steps
@@ -62,7 +69,14 @@ async fn begin(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
 async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
     remove_children(steps, ResourceKind::BatchInferenceJob, arn).await?;
     remove_objects(steps, &keys::model_prefix(arn)).await?;
+    remove_objects(steps, &keys::training_prefix(arn)).await?;
     remove(steps, arn).await
+}
+
+/// Removes what came into a dataset live.
+async fn remove_live(steps: &Steps, group: &Arn, dataset: DatasetType) -> Result<(), Failure> {
+    let doing = || format!("deleting what came into {} of {group}", dataset.as_str());
+    steps.events.delete(group, dataset).await.doing(doing)
 }
 
 async fn remove_children(steps: &Steps, kind: ResourceKind, parent: &Arn) -> Result<(), Failure> {

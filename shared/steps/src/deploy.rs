@@ -3,7 +3,11 @@
 //! The lists go to the slot that does not serve, over what is there. Before the first of them one
 //! conditional write says that this slot holds nothing whole any more, and the swap says what it holds
 //! now. So a version that the other slot still holds whole is rolled back to without writing a list.
+//!
+//! Published lists follow from what the version was trained on. Just before the swap the users who did
+//! something since are scored again; `late.rs` says why none is missed.
 
+mod late;
 mod shards;
 mod target;
 
@@ -37,6 +41,7 @@ pub(crate) async fn deploy(steps: &Steps, campaign: &Campaign) -> Result<Campaig
         let model = Arc::new(steps.served_model(&deployment.version).await?);
         deployment.publish(steps, model, deployment.whole()).await?;
     }
+    deployment.catch_up(steps).await?;
     Ok(deployment.deployed())
 }
 

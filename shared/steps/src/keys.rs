@@ -30,6 +30,11 @@ pub fn model_prefix(version: &Arn) -> String {
     format!("{INTERNAL}models/{}/", version.tail())
 }
 
+/// What a training read beside the imported data, for each of its attempts.
+pub fn training_prefix(version: &Arn) -> String {
+    format!("{INTERNAL}training/{}/", version.tail())
+}
+
 /// What the stages of a campaign's deployments leave for each other.
 pub fn deployments_prefix(campaign: &Arn) -> String {
     format!("{INTERNAL}deployments/{}/", campaign.tail())

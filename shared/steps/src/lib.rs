@@ -14,8 +14,10 @@ pub mod delete;
 pub mod deploy;
 pub mod follow_up;
 pub mod import;
+pub mod layer;
 pub mod live;
 pub mod models;
+pub mod refresh;
 pub mod stages;
 pub mod train;
 
@@ -37,6 +39,8 @@ pub struct Steps {
     pub resources: store::Resources,
     /// Recommendation lists.
     pub lists: store::Lists,
+    /// Events, and single items and users.
+    pub events: store::Events,
     /// The deployment's bucket, and through it any other that a caller names.
     pub objects: store::Objects,
     /// Who is told how far a job has come.

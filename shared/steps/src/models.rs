@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dataset::manifest::ManifestPart;
-use dataset::{EventFilter, Interactions, InteractionsReader, Manifest, ReadError};
+use dataset::{EventFilter, History, Interactions, InteractionsReader, Manifest, ReadError};
 use domain::recipes::Recipe;
 use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
 use domain::{Arn, Resource};
@@ -35,6 +35,11 @@ impl ServedModel {
     /// The list for a user; somebody unknown has an empty history.
     pub fn for_user(&self, user: &str, k: usize, exclude_seen: bool) -> StoredList {
         let history = self.data.users.get(user).map_or(NO_HISTORY, |number| self.data.history(number));
+        self.for_history(history, k, exclude_seen)
+    }
+
+    /// The list for a user with these interactions.
+    pub fn for_history(&self, history: History<'_>, k: usize, exclude_seen: bool) -> StoredList {
         let mut lists = self.loaded.model.recommend(&[Query::User(history)], k, exclude_seen);
         self.named(lists.pop().unwrap_or_default())
     }
@@ -81,7 +86,16 @@ pub(crate) fn recipe_of(version: &SolutionVersion) -> Result<&'static Recipe, Fa
         .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))
 }
 
-const NO_HISTORY: dataset::History<'static> = dataset::History::new(&[], &[]);
+/// Which events a version counts, those of imports and those that came in live.
+pub(crate) fn event_filter(version: &SolutionVersion) -> Result<EventFilter, Failure> {
+    let threshold = version.config.as_ref().and_then(|config| config.event_value_threshold.as_deref());
+    let value_threshold = threshold.map(str::parse::<f32>).transpose().map_err(|_| {
+        Failure::caller(format!("eventValueThreshold '{}' is not a number.", threshold.unwrap_or_default()))
+    })?;
+    Ok(EventFilter { event_type: version.event_type.clone(), value_threshold })
+}
+
+const NO_HISTORY: History<'static> = History::new(&[], &[]);
 
 /// A list for every user of a model's data.
 pub struct UserLists {
@@ -145,22 +159,33 @@ impl Steps {
         Ok(ServedModel { loaded, data })
     }
 
-    /// The interactions of a snapshot, as a version filters them.
+    /// The same with the imported histories alone, for whoever reads a user's events from their table.
+    /// Imported rows come first, so both number items alike.
+    pub(crate) async fn imported_model(&self, version: &SolutionVersion) -> Result<ServedModel, Failure> {
+        let loaded = self.load(&trained(version)?.artifact_prefix).await?;
+        let manifest = self.manifest(&loaded.description.data.snapshot).await?;
+        let data = self.read_parts(version, manifest.imported().to_vec()).await?;
+        Ok(ServedModel { loaded, data })
+    }
+
+    /// The interactions of a snapshot, as a version filters them. The snapshot of a training holds what
+    /// was imported, and then the events until then.
     pub(crate) async fn interactions(
         &self,
         version: &SolutionVersion,
         manifest_key: &str,
     ) -> Result<Interactions, Failure> {
-        let threshold = version.config.as_ref().and_then(|config| config.event_value_threshold.as_deref());
-        let value_threshold = threshold.map(str::parse::<f32>).transpose().map_err(|_| {
-            Failure::caller(format!(
-                "eventValueThreshold '{}' is not a number.",
-                threshold.unwrap_or_default()
-            ))
-        })?;
-        let filter = EventFilter { event_type: version.event_type.clone(), value_threshold };
-        let mut reader = InteractionsReader::new(filter);
-        for part in self.manifest(manifest_key).await?.parts {
+        let parts = self.manifest(manifest_key).await?.parts;
+        self.read_parts(version, parts).await
+    }
+
+    async fn read_parts(
+        &self,
+        version: &SolutionVersion,
+        parts: Vec<ManifestPart>,
+    ) -> Result<Interactions, Failure> {
+        let mut reader = InteractionsReader::new(event_filter(version)?);
+        for part in parts {
             let bytes = self.part(&part).await?;
             // One part at a time, so that the compressed data never lies in memory as a whole.
             reader = tokio::task::spawn_blocking(move || reader.push(bytes).map(|()| reader))

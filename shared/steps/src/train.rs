@@ -24,16 +24,15 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
     let data_read = lifecycle::version::training_data(&steps.resources, &version.dataset_group)
         .await
         .doing(|| format!("reading what there is in {}", version.dataset_group))?;
-    let dataset = steps.dataset(&version.dataset_group, DatasetType::Interactions).await?;
-    let snapshot = dataset.and_then(|dataset| dataset.active).ok_or_else(|| {
+    let snapshot = steps.training_snapshot(version, DatasetType::Interactions).await?.ok_or_else(|| {
         Failure::caller(format!(
-            "The dataset group {} has no imported interactions: create an Interactions dataset and import a CSV first.",
+            "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
             version.dataset_group
         ))
     })?;
     let recipe = domain::recipes::find(&version.recipe)
         .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
-    let data = steps.interactions(version, &snapshot.manifest_key).await?;
+    let data = steps.interactions(version, &snapshot).await?;
     let (users, items) = (data.users.len() as u64, data.items.len() as u64);
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -59,12 +58,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 });
             };
             let trained = recipe::train_and_evaluate(recipe, &parameters, &data, &options, &observe)?;
-            let origin = Origin {
-                recipe,
-                parameters: &parameters,
-                seed: options.seed,
-                snapshot: &snapshot.manifest_key,
-            };
+            let origin = Origin { recipe, parameters: &parameters, seed: options.seed, snapshot: &snapshot };
             let files = artifact::to_artifact(&trained, &data, origin);
             Ok::<_, TrainError>((trained.report, files))
         })

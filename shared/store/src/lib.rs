@@ -1,4 +1,4 @@
-//! What is kept, and where: resource rows and recommendation lists in DynamoDB, objects in S3.
+//! What is kept, and where: resource rows, recommendation lists and events in DynamoDB, objects in S3.
 //!
 //! This is the only library crate (beside `embedded`, which stands in for the services on one
 //! machine) that knows the AWS SDKs. Callers build the clients and hand them in; nothing here reads
@@ -13,12 +13,15 @@ pub mod resources;
 
 pub mod lists;
 
+pub mod events;
+
 pub mod objects;
 
 mod backoff;
 mod error;
 
 pub use error::{Cause, StoreError};
-pub use lists::{Found, ListKey, ListRow, Lists, Published, Shelf, StoredList};
+pub use events::{Events, Told, Who};
+pub use lists::{Found, ListKey, ListRow, Lists, Published, Refresh, Shelf, StoredList};
 pub use objects::{ObjectError, ObjectInfo, Objects, S3Location};
 pub use resources::{Listing, Resources, Revised};

@@ -5,8 +5,9 @@
 //! counts as absent.
 
 mod codec;
-mod key;
-mod publish;
+pub(crate) mod key;
+pub(crate) mod publish;
+mod refresh;
 mod shelf;
 mod stamp;
 
@@ -18,6 +19,7 @@ use futures::Stream;
 pub use self::codec::{DecodeError, EncodeError, SCORE_RELATIVE_ERROR_MAX, StoredList};
 pub use self::key::ListKey;
 pub use self::publish::{ListRow, Published};
+pub use self::refresh::Refresh;
 pub use self::shelf::Shelf;
 
 use self::shelf::ShelfId;
@@ -25,6 +27,8 @@ use self::stamp::{STAMP, Stamp};
 use crate::error::StoreError;
 use crate::tables::RECOMMENDATIONS;
 
+/// Attribute of the number of events behind a list that was written after its deployment.
+const EVENTS: &str = "e";
 /// Attribute of an encoded list. One letter, because attribute names count towards the 1 KiB that
 /// one write unit covers.
 const LIST: &str = "l";

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection,
-    ProjectionType, ScalarAttributeType,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
 use crate::error::StoreError;
@@ -26,6 +26,9 @@ pub struct Table {
     pub range: &'static str,
     /// Local secondary indexes; each keeps the whole row, and may be read consistently.
     pub indexes: &'static [LocalIndex],
+    /// Attribute with the epoch second after which DynamoDB may remove a row, where rows expire. It takes
+    /// its time, so readers leave out what has expired.
+    pub ttl: Option<&'static str>,
 }
 
 /// A local secondary index: the same partition key, another sort key. A row that lacks the
@@ -61,18 +64,28 @@ pub const RESOURCES: Table = Table {
     hash: "kind",
     range: "arn",
     indexes: &[BY_CREATION, BY_PARENT, UNFINISHED],
+    ttl: None,
 };
 
 /// Recommendation lists, one row for each user or item in each of a campaign's two slots.
 ///
 /// The partition is the slot with one of a few shards, because a single partition takes 1,000 writes a
 /// second and a version is published faster than that. Attribute names count towards an
-/// item's size, hence the single letters.
+/// item's size, hence the single letters. Lists of sessions without a user expire with their events.
 pub const RECOMMENDATIONS: Table =
-    Table { base_name: "recommendations", hash: "v", range: "k", indexes: &[] };
+    Table { base_name: "recommendations", hash: "v", range: "k", indexes: &[], ttl: Some("x") };
+
+/// Events, and single items and users: the live layer beside the imported data.
+///
+/// The partition is a dataset of a group with one of a few shards, so that a training reads the whole of
+/// a group's events with a few parallel Queries and pays for nothing else; the sort key begins with the
+/// user, so that a user's events are one Query too. Events of sessions without a user expire, and what
+/// ties a session to its user.
+pub const EVENTS: Table =
+    Table { base_name: "events", hash: "p", range: "k", indexes: &[], ttl: Some("expires") };
 
 /// All tables of a deployment.
-pub const ALL: [Table; 2] = [RESOURCES, RECOMMENDATIONS];
+pub const ALL: [Table; 3] = [RESOURCES, RECOMMENDATIONS, EVENTS];
 
 /// Creates those tables of [`ALL`] that do not exist yet. Meant for embedded services, where a table
 /// is usable at once; a deployed stack gets its tables from the template.
@@ -117,6 +130,10 @@ async fn create(client: &Client, table: &Table, name: &str) -> Result<(), BoxErr
         request = request.local_secondary_indexes(index);
     }
     request.set_key_schema(Some(keys(table.range)?)).send().await?;
+    if let Some(attribute) = table.ttl {
+        let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build()?;
+        client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await?;
+    }
     Ok(())
 }
 

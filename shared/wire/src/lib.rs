@@ -1,7 +1,7 @@
 //! The JSON of the Personalize APIs: envelopes, requests, responses, page tokens.
 //!
 //! Shapes and constraints are those of the public API model (botocore `personalize` and
-//! `personalize-runtime`, version 2018-05-22). A request is read member by member so that a refusal
+//! `personalize-runtime`, version 2018-05-22; `personalize-events`, version 2018-03-22). A request is read member by member so that a refusal
 //! can name the member, its value and the rule; a response is written from the domain's resource.
 //! Nothing here reads a store or knows an HTTP server. Read [`members`] first, then any resource.
 
@@ -18,6 +18,8 @@ pub mod campaign;
 pub mod dataset;
 pub mod dataset_group;
 pub mod dataset_import_job;
+pub mod event_tracker;
+pub mod events;
 pub mod recipe;
 pub mod runtime;
 pub mod schema;

@@ -140,6 +140,42 @@ impl<'a> Member<'a> {
         Ok(value)
     }
 
+    /// A number, whole or not.
+    pub fn number(&self) -> Result<f64, ApiError> {
+        let number = self.value.as_f64().filter(|number| number.is_finite());
+        number.ok_or_else(|| self.wrong_type("a number"))
+    }
+
+    /// Refuses a value that takes more than `max` bytes as JSON.
+    pub(crate) fn at_most_bytes(&self, max: usize) -> Result<(), ApiError> {
+        let bytes = self.value.to_string().len();
+        if bytes <= max {
+            return Ok(());
+        }
+        Err(ApiError::invalid(format!("'{}' has {bytes} bytes; at most {max} are taken.", self.path)))
+    }
+
+    /// An object that was written into a string of at most `max` characters, as SDKs send the properties
+    /// of events; the object itself is taken too, as the CLI's users write it.
+    pub(crate) fn json_object(&self, max: usize) -> Result<Map<String, Value>, ApiError> {
+        let text = match self.value {
+            Value::Object(map) => {
+                self.at_most_bytes(4 * max)?;
+                return Ok(map.clone());
+            }
+            _ => self.sized_text(1, max)?,
+        };
+        match serde_json::from_str(&text) {
+            Ok(Value::Object(map)) => Ok(map),
+            Ok(other) => Err(ApiError::invalid(format!(
+                "'{}' must hold a JSON object, not {}.",
+                self.path,
+                describe(&other)
+            ))),
+            Err(error) => Err(ApiError::invalid(format!("'{}' is not JSON: {error}.", self.path))),
+        }
+    }
+
     /// An object.
     pub fn object(&self) -> Result<Members<'a>, ApiError> {
         let map = self.value.as_object().ok_or_else(|| self.wrong_type("an object"))?;

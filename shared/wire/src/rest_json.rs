@@ -1,4 +1,4 @@
-//! The envelope of the runtime: REST JSON, one path for each operation.
+//! The envelope of the runtime and of the events API: REST JSON, one path for each operation.
 
 use domain::{ApiError, ErrorKind};
 use serde_json::json;
@@ -12,10 +12,16 @@ pub fn ok(body: Vec<u8>) -> HttpReply {
     HttpReply::new(200, CONTENT_TYPE, body)
 }
 
+/// 200 without a body, for operations that have no output.
+pub fn done() -> HttpReply {
+    HttpReply::new(200, CONTENT_TYPE, Vec::new())
+}
+
 /// An exception: the type in a header, the message in the body.
 pub fn error(error: &ApiError) -> HttpReply {
     let status = match error.kind {
         ErrorKind::ResourceNotFound | ErrorKind::UnknownOperation => 404,
+        ErrorKind::ResourceInUse => 409,
         ErrorKind::Internal => 500,
         _ => 400,
     };
@@ -35,6 +41,7 @@ mod tests {
             (ErrorKind::InvalidInput, 400),
             (ErrorKind::ResourceNotFound, 404),
             (ErrorKind::UnknownOperation, 404),
+            (ErrorKind::ResourceInUse, 409),
             (ErrorKind::Internal, 500),
         ] {
             let reply = error(&ApiError::new(kind, "why"));

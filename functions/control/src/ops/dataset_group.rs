@@ -43,7 +43,7 @@ pub async fn list(control: &Control, members: &Members<'_>) -> Output {
     LIST.page(control, members).await
 }
 
-/// `DeleteDatasetGroup`. Blocked by datasets and solutions.
+/// `DeleteDatasetGroup`. Blocked by datasets, solutions and event trackers.
 pub async fn delete(control: &Control, members: &Members<'_>) -> Output {
     let arn = members.required("datasetGroupArn", Member::arn)?;
     control.begin_delete(&arn, ResourceKind::DatasetGroup).await?;

@@ -8,6 +8,7 @@ pub mod campaign;
 pub mod dataset;
 pub mod dataset_group;
 pub mod dataset_import_job;
+pub mod event_tracker;
 pub mod recipe;
 pub mod schema;
 pub mod solution;
@@ -58,6 +59,11 @@ operations! {
     DescribeDatasetImportJob => dataset_import_job::describe,
     ListDatasetImportJobs => dataset_import_job::list,
 
+    CreateEventTracker => event_tracker::create,
+    DescribeEventTracker => event_tracker::describe,
+    ListEventTrackers => event_tracker::list,
+    DeleteEventTracker => event_tracker::delete,
+
     CreateSolution => solution::create,
     DescribeSolution => solution::describe,
     ListSolutions => solution::list,
@@ -91,25 +97,21 @@ pub const NOT_BUILT: &[&str] = &[
     "CreateBatchSegmentJob",
     "CreateDataDeletionJob",
     "CreateDatasetExportJob",
-    "CreateEventTracker",
     "CreateFilter",
     "CreateMetricAttribution",
     "CreateRecommender",
-    "DeleteEventTracker",
     "DeleteFilter",
     "DeleteMetricAttribution",
     "DeleteRecommender",
     "DescribeBatchSegmentJob",
     "DescribeDataDeletionJob",
     "DescribeDatasetExportJob",
-    "DescribeEventTracker",
     "DescribeFilter",
     "DescribeMetricAttribution",
     "DescribeRecommender",
     "ListBatchSegmentJobs",
     "ListDataDeletionJobs",
     "ListDatasetExportJobs",
-    "ListEventTrackers",
     "ListFilters",
     "ListMetricAttributionMetrics",
     "ListMetricAttributions",

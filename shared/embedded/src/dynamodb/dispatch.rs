@@ -52,6 +52,7 @@ fn call(database: &Database, operation: &str, body: &str) -> Result<String, Dyno
         "PutItem" => run(body, |request| database.put_item(request)),
         "DeleteItem" => run(body, |request| database.delete_item(request)),
         "CreateTable" => run(body, |request| database.create_table(request)),
+        "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
         "DescribeTable" => run(body, |request| database.describe_table(request)),
         other => Err(DynoxideError::UnsupportedCapability(other.to_owned())),
     }

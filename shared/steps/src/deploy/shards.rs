@@ -85,6 +85,7 @@ impl Steps {
             if !deployment.target.whole {
                 self.check_receipts(&deployment).await?;
             }
+            deployment.catch_up(self).await?;
             self.finish(campaign, deployment.deployed()).await?;
         }
         self.clear(keys::deployments_prefix(campaign)).await

@@ -83,8 +83,8 @@ mod tests {
     use domain::resource::CampaignUpdate;
     use domain::{EpochMillis, Lifecycle, ResourceKind, Scope, Slots};
     use embedded::Embedded;
-    use store::tables::{PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
-    use store::{Lists, Objects, Resources};
+    use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
+    use store::{Events, Lists, Objects, Resources};
 
     use super::*;
     use crate::progress::Silent;
@@ -153,6 +153,7 @@ mod tests {
         let steps = Steps {
             resources: Resources::new(embedded.dynamodb.client(), RESOURCES.name(PREFIX_DEFAULT)),
             lists: Lists::new(embedded.dynamodb.client(), RECOMMENDATIONS.name(PREFIX_DEFAULT)),
+            events: Events::new(embedded.dynamodb.client(), EVENTS.name(PREFIX_DEFAULT)),
             objects: Objects::new(embedded.s3.client(), "osusume"),
             observer: Arc::new(Silent),
             settings: Settings::default(),

@@ -15,8 +15,8 @@ use domain::{
 use embedded::Embedded;
 use steps::progress::Silent;
 use steps::{Failure, ModelCache, Settings, Steps, failure};
-use store::tables::{PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
-use store::{ListKey, Lists, Objects, Resources, Shelf, StoredList};
+use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
+use store::{Events, ListKey, Lists, Objects, Resources, Shelf, StoredList};
 
 pub const USERS: usize = 60;
 pub const ITEMS: usize = 40;
@@ -62,6 +62,7 @@ impl App {
         let steps = Steps {
             resources: Resources::new(embedded.dynamodb.client(), RESOURCES.name(PREFIX_DEFAULT)),
             lists: Lists::new(embedded.dynamodb.client(), RECOMMENDATIONS.name(PREFIX_DEFAULT)),
+            events: Events::new(embedded.dynamodb.client(), EVENTS.name(PREFIX_DEFAULT)),
             objects: Objects::new(embedded.s3.client(), "osusume"),
             observer: Arc::new(Silent),
             settings: Settings { threads: 2, shard_lists: SHARD_LISTS, ..Settings::default() },

@@ -3,6 +3,7 @@
 mod app;
 mod batch_inference;
 mod deploy;
+mod events;
 mod follow_up;
 mod ranges;
 mod world;

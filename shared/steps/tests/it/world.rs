@@ -7,7 +7,7 @@ use domain::resource::{Dataset, DatasetImportJob, DatasetType, ImportMode, Job, 
 use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Status};
 use embedded::Embedded;
 use steps::{Failure, Observer, Progress, Settings, Steps};
-use store::{Lists, Objects, Resources, tables};
+use store::{Events, Lists, Objects, Resources, tables};
 
 const ITEMS: &str = r#"{"type": "record", "name": "Items", "fields": [
     {"name": "ITEM_ID", "type": "string"}, {"name": "TITLE", "type": ["null", "string"]}],
@@ -56,6 +56,7 @@ impl World {
         let notices = Arc::new(Notices::default());
         let steps = Steps {
             resources: Resources::new(client.clone(), tables::RESOURCES.name(tables::PREFIX_DEFAULT)),
+            events: Events::new(client.clone(), tables::EVENTS.name(tables::PREFIX_DEFAULT)),
             lists: Lists::new(client, tables::RECOMMENDATIONS.name(tables::PREFIX_DEFAULT)),
             objects: Objects::new(embedded.s3.client(), "films"),
             observer: notices.clone(),

@@ -30,7 +30,7 @@ impl fmt::Display for ListKey<'_> {
 
 /// FNV-1a, 64 bits, with the finaliser of SplitMix64, whose low bits are as good as its high ones.
 /// Keys and stamps in stored tables depend on it: it must never change.
-pub(super) fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     let mut h = text.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, byte| {
         (h ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });

@@ -29,11 +29,11 @@ const CONCURRENCY: usize = 8;
 /// What one write unit covers (DynamoDB developer guide, "Write capacity units").
 const WRITE_UNIT_BYTES: usize = 1024;
 /// See [`super::Lists::with_attempts`].
-pub(super) const ATTEMPTS_DEFAULT: u32 = 14;
+pub(crate) const ATTEMPTS_DEFAULT: u32 = 14;
 
 /// Where batches go.
 #[derive(Clone, Copy)]
-pub(super) struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     pub client: &'a Client,
     pub table: &'a str,
     pub attempts: u32,
@@ -133,7 +133,7 @@ pub(super) async fn publish(
 }
 
 /// Deletes rows by their keys.
-pub(super) async fn delete(
+pub(crate) async fn delete(
     writer: Writer<'_>,
     keys: Vec<HashMap<String, AttributeValue>>,
 ) -> Result<(), StoreError> {

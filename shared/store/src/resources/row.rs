@@ -15,7 +15,7 @@ pub(super) const REVISION: &str = "revision";
 const RESOURCE: &str = "resource";
 
 /// The kinds that have rows; the others are part of the code.
-pub(super) const STORED_KINDS: [ResourceKind; 8] = [
+pub(super) const STORED_KINDS: [ResourceKind; 9] = [
     ResourceKind::DatasetGroup,
     ResourceKind::Schema,
     ResourceKind::Dataset,
@@ -24,6 +24,7 @@ pub(super) const STORED_KINDS: [ResourceKind; 8] = [
     ResourceKind::SolutionVersion,
     ResourceKind::Campaign,
     ResourceKind::BatchInferenceJob,
+    ResourceKind::EventTracker,
 ];
 
 pub(super) type Row = HashMap<String, AttributeValue>;

@@ -1,5 +1,6 @@
 //! The store against the embedded services, which is the code path that runs everywhere.
 
+mod events;
 mod lists;
 mod objects;
 mod resources;
@@ -13,6 +14,7 @@ use std::future::Future;
 fn every_call_can_be_spawned(
     resources: &store::Resources,
     lists: &store::Lists,
+    events: &store::Events,
     objects: &store::Objects,
     arn: &domain::Arn,
     shelf: store::Shelf<'_>,
@@ -26,6 +28,9 @@ fn every_call_can_be_spawned(
     is_send(lists.get_latest(shelf, arn, &store::ListKey::Cold));
     is_send(lists.publish(shelf, arn, futures::stream::iter(Vec::new()), |_| {}));
     is_send(lists.delete(shelf));
+    is_send(events.of(arn, store::Who::User("1")));
+    is_send(events.all(arn));
+    is_send(events.tie(arn, "s", "u"));
     is_send(objects.get(at));
     is_send(objects.open(at));
     is_send(objects.open_range(at, "etag", 0..1));

@@ -1,0 +1,84 @@
+//! Event trackers.
+
+use domain::resource::{DatasetGroup, EventTracker};
+use domain::{ApiError, ErrorKind, Lifecycle, ResourceKind};
+use wire::event_tracker::{self as shapes, CreateEventTracker};
+use wire::shape::Shape;
+use wire::{Member, Members};
+
+use super::Output;
+use crate::Control;
+use crate::pages::List;
+
+const LIST: List<EventTracker> = List {
+    key: "eventTrackers",
+    kind: ResourceKind::EventTracker,
+    parent: Some(("datasetGroupArn", ResourceKind::DatasetGroup)),
+    summary: shapes::summary,
+};
+
+/// `CreateEventTracker`. A tracker needs no work, so it takes events at once.
+///
+/// A group has one, so each call looks again after it has written: of two at the same moment none leaves
+/// a second tracker behind.
+pub async fn create(control: &Control, members: &Members<'_>) -> Output {
+    let request = CreateEventTracker::parse(members)?;
+    let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
+    let id = uuid::Uuid::new_v4().to_string();
+    let tracker = EventTracker {
+        arn: control.scope.arn(ResourceKind::EventTracker, &id[..8]),
+        name: request.name,
+        dataset_group: request.dataset_group,
+        tracking_id: id,
+        lifecycle: Lifecycle::active((control.clock)()),
+    };
+    only_one(control, &tracker).await?;
+    let answer = shapes::created(&tracker);
+    control.create(tracker.clone(), vec![group.row]).await?;
+    if let Err(error) = only_one(control, &tracker).await {
+        control.resources.delete(&tracker.arn).await.map_err(ApiError::internal)?;
+        return Err(error);
+    }
+    Ok(Some(answer))
+}
+
+/// Fails with `ResourceAlreadyExists` when the group has another tracker, or one of the same name is
+/// anywhere else. Of two that see each other, both give way: neither caller was told that it has one.
+async fn only_one(control: &Control, own: &EventTracker) -> Result<(), ApiError> {
+    for other in control.children(ResourceKind::EventTracker, None).await? {
+        let Ok(other) = EventTracker::try_from(other) else { continue };
+        if other.arn == own.arn {
+            continue;
+        }
+        if other.dataset_group == own.dataset_group {
+            let message = format!(
+                "The dataset group {} has the event tracker {} already; a group has one.",
+                own.dataset_group, other.arn
+            );
+            return Err(ApiError::new(ErrorKind::ResourceAlreadyExists, message));
+        }
+        if other.name == own.name {
+            return Err(ApiError::already_exists(&other.arn));
+        }
+    }
+    Ok(())
+}
+
+/// `DescribeEventTracker`.
+pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("eventTrackerArn", Member::arn)?;
+    let tracker: EventTracker = control.find(&arn).await?;
+    Ok(Some(Shape::new().with("eventTracker", shapes::describe(&tracker, &control.scope)).into()))
+}
+
+/// `ListEventTrackers`.
+pub async fn list(control: &Control, members: &Members<'_>) -> Output {
+    LIST.page(control, members).await
+}
+
+/// `DeleteEventTracker`. The events that it took stay with the group's Interactions dataset.
+pub async fn delete(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("eventTrackerArn", Member::arn)?;
+    control.begin_delete(&arn, ResourceKind::EventTracker).await?;
+    Ok(None)
+}

@@ -1,0 +1,29 @@
+//! `PutItems` and `PutUsers`: single rows, each of which replaces the one of the same id.
+
+use domain::ApiError;
+use domain::event::Record;
+use domain::resource::DatasetType;
+use futures::future::try_join_all;
+use wire::events::PutRecords;
+
+use crate::{Events, properties};
+
+/// Keeps the rows of a call. Of rows with the same id the last one counts, as in an import; what a row
+/// leaves out is null, and not what it was before.
+pub(crate) async fn put(events: &Events, request: PutRecords, kind: DatasetType) -> Result<(), ApiError> {
+    let target = events.known.dataset(&request.dataset, kind).await?;
+    let key = match kind {
+        DatasetType::Users => "USER_ID",
+        DatasetType::Items | DatasetType::Interactions => "ITEM_ID",
+    };
+    let mut records: Vec<Record> = Vec::new();
+    for put in request.records {
+        let columns = properties::columns(&target.schema, &[key], &put.properties, &put.path)?;
+        records.retain(|earlier| earlier.id != put.id);
+        records.push(Record { id: put.id, columns });
+    }
+    let puts = records.iter().map(|record| events.store.put_record(&target.group, kind, record));
+    let written = try_join_all(puts).await.map_err(ApiError::internal)?;
+    events.taken.fetch_add(written.len() as u64, std::sync::atomic::Ordering::Relaxed);
+    Ok(())
+}

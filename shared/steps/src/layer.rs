@@ -1,0 +1,158 @@
+//! The live layer beside the imported data, as a training reads it.
+//!
+//! A training reads through a manifest of its own: the imported parts, and after them parts with the
+//! events, items or users that came in live until then. It is written once, so the training, every shard
+//! of a deployment and a repeated attempt number users and items alike, whatever comes in meanwhile; and
+//! `model.json` names it as the data that the model was trained on.
+
+use dataset::Manifest;
+use dataset::csv::{ImportOptions, MemorySink, NamedInput, import_csv};
+use dataset::schema::{Field, Schema, rules};
+use domain::event::{Event, Record};
+use domain::resource::{self, DatasetType, SolutionVersion};
+use store::Told;
+
+use crate::failure::{Doing, Failure};
+use crate::{Steps, keys};
+
+impl Steps {
+    /// Key of the manifest that a training of a version reads a dataset through; nothing where the group
+    /// has no such dataset, or no row in it.
+    ///
+    /// In Items and Users a later row of an id replaces an earlier one, so what was put one by one
+    /// replaces what was imported.
+    pub async fn training_snapshot(
+        &self,
+        version: &SolutionVersion,
+        kind: DatasetType,
+    ) -> Result<Option<String>, Failure> {
+        let group = &version.dataset_group;
+        let Some(dataset) = self.dataset(group, kind).await? else { return Ok(None) };
+        let imported = dataset.active.map(|snapshot| snapshot.manifest_key);
+        let stored = self.existing::<resource::Schema>(&dataset.schema).await?;
+        let mut schema = Schema::parse(&stored.schema)
+            .map_err(|error| Failure::caller(format!("The schema {} is not valid: {error}", stored.arn)))?;
+        let reading = || format!("reading what came into {} of {group}", kind.as_str());
+        let csv = match kind {
+            DatasetType::Interactions => {
+                // Events need not have what imported rows must have; see `PutEvents`.
+                let must = |field: &Field| ["USER_ID", "ITEM_ID", "TIMESTAMP"].contains(&field.name.as_str());
+                schema.fields.iter_mut().filter(|field| !must(field)).for_each(|field| field.nullable = true);
+                let told = self.events.all(group).await.doing(reading)?;
+                written(&schema, &told, |column, told| of_event(column, told))
+            }
+            DatasetType::Items | DatasetType::Users => {
+                let records = self.events.records(group, kind).await.doing(reading)?;
+                let key = rules::key_column(kind).unwrap_or_default();
+                written(&schema, &records, |column, record| of_record(column, key, record))
+            }
+        };
+        let Some(csv) = csv else { return Ok(imported) };
+        let mut manifest = match &imported {
+            Some(key) => self.manifest(key).await?,
+            None => Manifest::new(kind, &schema),
+        };
+        let prefix = format!(
+            "{}{}/{}/",
+            keys::training_prefix(&version.arn),
+            version.attempts,
+            kind.as_str().to_lowercase()
+        );
+        for part in self.parts_of(csv, schema, version, kind).await? {
+            let at = self.objects.at(format!("{prefix}{}", part.name));
+            manifest.push_live(at.key.clone(), &part);
+            self.objects.put(&at, part.data).await.doing(|| format!("writing {at}"))?;
+        }
+        let at = self.objects.at(format!("{prefix}manifest.json"));
+        self.objects.put(&at, manifest.to_json()).await.doing(|| format!("writing {at}"))?;
+        Ok(Some(at.key))
+    }
+
+    /// Through the importer, so that what came in live is held to the schema as everything else is. A row
+    /// that the schema no longer takes is left out and told.
+    async fn parts_of(
+        &self,
+        csv: String,
+        schema: Schema,
+        version: &SolutionVersion,
+        kind: DatasetType,
+    ) -> Result<Vec<dataset::EncodedPart>, Failure> {
+        let options = ImportOptions {
+            bad_rows_allowed: u64::MAX,
+            threads: self.settings.threads,
+            part_bytes: self.settings.part_bytes,
+        };
+        let importing = || format!("reading what came into {} live", kind.as_str());
+        let (sink, left_out) = tokio::task::spawn_blocking(move || {
+            let mut sink = MemorySink::default();
+            let inputs = vec![NamedInput::new("live", std::io::Cursor::new(csv.into_bytes()))];
+            let summary = import_csv(inputs, &schema, &options, &mut sink, &|_| {})?;
+            Ok::<_, dataset::ImportFailure>((sink, summary.quarantined))
+        })
+        .await
+        .doing(importing)?
+        .doing(importing)?;
+        if left_out > 0 {
+            let text = format!("{left_out} rows that came into {} live do not fit its schema", kind.as_str());
+            self.observer.notice(&version.arn, &text);
+        }
+        Ok(sink.parts)
+    }
+}
+
+/// CSV with the columns of a schema; nothing where no row is left.
+fn written<T>(
+    schema: &Schema,
+    rows: &[T],
+    value: impl Fn(&str, &T) -> Option<Option<String>>,
+) -> Option<String> {
+    let names = schema.fields.iter().map(|field| field.name.as_str());
+    let mut csv = names.clone().collect::<Vec<_>>().join(",");
+    let header = csv.len();
+    'rows: for row in rows {
+        let before = csv.len();
+        let mut separator = '\n';
+        for name in names.clone() {
+            let Some(value) = value(name, row) else {
+                csv.truncate(before);
+                continue 'rows;
+            };
+            csv.push(separator);
+            separator = ',';
+            field(&mut csv, value.as_deref().unwrap_or_default());
+        }
+    }
+    (csv.len() > header).then(|| csv + "\n")
+}
+
+/// Quoted where it has to be.
+fn field(csv: &mut String, value: &str) {
+    let plain = !value.contains([',', '"', '\n', '\r']) && value.trim() == value;
+    if plain {
+        return csv.push_str(value);
+    }
+    csv.push('"');
+    csv.push_str(&value.replace('"', "\"\""));
+    csv.push('"');
+}
+
+/// A column of an event: nothing at all where it is no interaction, and no value where it is null.
+fn of_event(column: &str, told: &Told) -> Option<Option<String>> {
+    let event: &Event = &told.event;
+    let item = event.item.as_ref()?;
+    Some(match column {
+        "USER_ID" => Some(told.user.clone()),
+        "ITEM_ID" => Some(item.clone()),
+        "TIMESTAMP" => Some(event.timestamp().to_string()),
+        "EVENT_TYPE" => Some(event.event_type.clone()),
+        "EVENT_VALUE" => event.value.map(|value| value.to_string()),
+        "IMPRESSION" => (!event.impression.is_empty()).then(|| event.impression.join("|")),
+        "RECOMMENDATION_ID" => event.recommendation.clone(),
+        "EVENT_ATTRIBUTION_SOURCE" => event.attribution.clone(),
+        other => event.columns.get(other).cloned(),
+    })
+}
+
+fn of_record(column: &str, key: &str, record: &Record) -> Option<Option<String>> {
+    Some(if column == key { Some(record.id.clone()) } else { record.columns.get(column).cloned() })
+}

@@ -1,0 +1,175 @@
+//! A user's lists anew after an event, without a training.
+//!
+//! The history is what was imported, and then the user's events from their table; the model's plain
+//! forward pass scores it, and the list goes over the one in the slot that serves. While a deployment is
+//! under way the list of the version that comes goes to its slot too: `deploy/late.rs` says why nothing
+//! is lost between the two.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dataset::{EventFilter, History};
+use domain::event::Event;
+use domain::limits::PRECOMPUTED_RESULTS;
+use domain::resource::{Campaign, SolutionVersion};
+use domain::{Arn, Resource, ResourceKind, Slot, Status};
+use store::{ListKey, Refresh, Shelf, StoredList, Who};
+
+use crate::deploy::Target;
+use crate::failure::{Doing, Failure};
+use crate::live::LiveModels;
+use crate::models::{ServedModel, event_filter, recipe_of};
+
+/// A user's interactions, imported and live, oldest first.
+pub(crate) struct Past {
+    items: Vec<u32>,
+    timestamps: Vec<i64>,
+    /// Whether any of the events is one that the model can follow.
+    pub moved: bool,
+}
+
+impl Past {
+    /// Merges both by time; at the same second what was imported comes first, as in a training. Events of
+    /// other types, and with items that the model does not know, change nothing.
+    pub fn of(model: &ServedModel, filter: &EventFilter, user: &str, events: &[Event]) -> Self {
+        let imported = model.data.users.get(user).map(|number| model.data.history(number));
+        let live = events.iter().filter(|event| filter.keeps(&event.event_type, event.value));
+        let live: Vec<(i64, u32)> = live
+            .filter_map(|event| Some((event.timestamp(), model.loaded.items.get(event.item.as_ref()?)?)))
+            .collect();
+        let moved = !live.is_empty();
+        let imported = imported
+            .into_iter()
+            .flat_map(|history| history.timestamps.iter().copied().zip(history.items.iter().copied()));
+        let mut all: Vec<(i64, u32)> = imported.chain(live).collect();
+        // Stable, so that the order of equal times stays.
+        all.sort_by_key(|&(timestamp, _)| timestamp);
+        let (timestamps, items) = all.into_iter().unzip();
+        Self { items, timestamps, moved }
+    }
+
+    /// The same as models take it, with what is known of the user. Of live events nothing but their time
+    /// is told to the model.
+    pub fn history<'a>(&'a self, model: &'a ServedModel, user: &str) -> History<'a> {
+        let mut history = History::new(&self.items, &self.timestamps);
+        if let Some(number) = model.data.users.get(user) {
+            history.about.user = model.data.history(number).about.user;
+        }
+        history
+    }
+}
+
+/// The list that a user's events lead to; nothing where no event is one that the model can follow.
+/// The list is made as a deployment makes it.
+pub(crate) fn moved_list(
+    model: &ServedModel,
+    filter: &EventFilter,
+    user: &str,
+    events: &[Event],
+) -> Option<StoredList> {
+    let past = Past::of(model, filter, user, events);
+    past.moved.then(|| model.for_history(past.history(model, user), PRECOMPUTED_RESULTS, false))
+}
+
+/// A slot that a user's list is written to.
+struct Place {
+    campaign: Arn,
+    slot: Slot,
+    version: Arc<SolutionVersion>,
+}
+
+impl LiveModels {
+    /// Writes the lists of a user anew in every campaign of the group that follows events, and answers
+    /// with how many there are. May be repeated.
+    pub async fn refresh(&self, group: &Arn, who: Who<'_>) -> Result<u64, Failure> {
+        // The pointers are read after the event was written, and not from memory: an event that is older
+        // than a swap is seen by the deployment, and one that is younger sees the swap.
+        let places = self.places(group).await?;
+        if places.is_empty() {
+            return Ok(0);
+        }
+        let events = self.steps().events.of(group, who).await;
+        let events = Arc::new(events.doing(|| format!("reading events of {group}"))?);
+        let (mut written, mut failed) = (0, None);
+        for place in places {
+            match self.refresh_in(&place, who, &events).await {
+                Ok(true) => written += 1,
+                Ok(false) => {}
+                // The other campaigns get their lists all the same.
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        failed.map_or(Ok(written), Err)
+    }
+
+    async fn refresh_in(
+        &self,
+        place: &Place,
+        who: Who<'_>,
+        events: &Arc<Vec<Event>>,
+    ) -> Result<bool, Failure> {
+        let version = &place.version;
+        let model = self.model(version).await?;
+        let filter = event_filter(version)?;
+        let (user, told) = (who.id().to_owned(), events.clone());
+        let list = tokio::task::spawn_blocking(move || moved_list(&model, &filter, &user, &told))
+            .await
+            .doing(|| "scoring".into())?;
+        let Some(list) = list else { return Ok(false) };
+        let expires = matches!(who, Who::Session(_)).then(|| self.steps().events.anonymous_until());
+        let refresh = Refresh {
+            version: &version.arn,
+            key: ListKey::User(who.id()),
+            list: &list,
+            events: events.len() as u64,
+            expires,
+        };
+        let shelf = Shelf::new(&place.campaign, place.slot);
+        self.steps().lists.refresh(shelf, refresh).await.doing(|| format!("writing a list of {shelf}"))
+    }
+
+    /// Where lists of the group's users lie that follow their events.
+    async fn places(&self, group: &Arn) -> Result<Vec<Place>, Failure> {
+        let campaigns = self.steps().resources.list_all(ResourceKind::Campaign, None).await;
+        let campaigns = campaigns.doing(|| "listing campaigns".into())?;
+        let mut places = Vec::new();
+        for campaign in campaigns {
+            let Resource::Campaign(campaign) = campaign else { continue };
+            for (slot, version) in slots(&campaign) {
+                let version = self.version(&version).await?;
+                let follows = match &version {
+                    Some(version) => recipe_of(version)?.algorithm.follows_events(),
+                    None => false,
+                };
+                if let Some(version) = version.filter(|version| follows && version.dataset_group == *group) {
+                    places.push(Place { campaign: campaign.arn.clone(), slot, version });
+                }
+            }
+        }
+        Ok(places)
+    }
+}
+
+/// The slots of a campaign that are read, or about to be, with the versions that are in them.
+fn slots(campaign: &Campaign) -> Vec<(Slot, Arn)> {
+    let mut slots = Vec::new();
+    if campaign.lifecycle.status == Status::Active {
+        slots.push((campaign.slots.serving, campaign.solution_version.clone()));
+    }
+    let life = match &campaign.latest_update {
+        Some(update) if campaign.lifecycle.status == Status::Active => &update.lifecycle,
+        _ => &campaign.lifecycle,
+    };
+    if matches!(life.status, Status::CreatePending | Status::CreateInProgress) {
+        let Target { version, slot, .. } = Target::of(campaign);
+        // A slot that still holds another version whole was not begun; what is written there now would
+        // make that version's rollback miss a list.
+        if campaign.slots.held(slot).is_none_or(|held| *held == version) {
+            slots.push((slot, version));
+        }
+    }
+    slots
+}
+
+/// The versions that campaigns point at. A version never changes once it is trained.
+pub(crate) type Versions = HashMap<Arn, Arc<SolutionVersion>>;

@@ -1,0 +1,343 @@
+//! The events API: requests of `PutEvents`, `PutItems` and `PutUsers`.
+//!
+//! What a property means depends on the dataset's schema, so properties stay JSON here.
+
+use domain::limits::{
+    EVENT_BYTES_MAX, EVENT_PROPERTIES_CHARS_MAX, ID_CHARS_MAX, ITEM_PROPERTIES_CHARS_MAX,
+    RECORDS_PER_CALL_MAX, USER_PROPERTIES_CHARS_MAX,
+};
+use domain::{ApiError, Arn, EpochMillis};
+use serde_json::{Map, Value};
+
+use crate::members::{Document, Member, Members, violated};
+
+const EVENT_TYPE_CHARS_MAX: usize = 256;
+const RECOMMENDATION_ID_CHARS_MAX: usize = 40;
+const IMPRESSION_ITEMS_MAX: usize = 25;
+const ATTRIBUTION_CHARS_MAX: usize = 1_024;
+/// 2100-01-01T00:00:00Z, where imports end too. Beyond it a time is in milliseconds, or wrong.
+const SENT_AT_END_S: f64 = 4_102_444_800.0;
+
+/// Members of an event that `properties` may not hold too.
+const NOT_PROPERTIES: [&str; 6] =
+    ["userId", "sessionId", "eventType", "timestamp", "recommendationId", "impression"];
+
+/// `POST /events`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutEvents {
+    /// Which tracker.
+    pub tracking_id: String,
+    /// Whose events they are, where that is known.
+    pub user_id: Option<String>,
+    /// The visit that they belong to.
+    pub session_id: String,
+    /// What happened, in the order of the request.
+    pub events: Vec<PutEvent>,
+}
+
+/// One event of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutEvent {
+    /// Tells it from every other event.
+    pub event_id: Option<String>,
+    /// What kind of thing happened.
+    pub event_type: String,
+    /// For example a rating or a share watched.
+    pub event_value: Option<f64>,
+    /// With which item.
+    pub item_id: Option<String>,
+    /// When.
+    pub sent_at: EpochMillis,
+    /// Further columns, by names that are compared with those of the schema.
+    pub properties: Map<String, Value>,
+    /// The answer that led to it.
+    pub recommendation_id: Option<String>,
+    /// Items that were shown.
+    pub impression: Vec<String>,
+    /// Whom it is attributed to.
+    pub attribution: Option<String>,
+    /// Where it stands in the request, for messages.
+    pub path: String,
+}
+
+impl PutEvents {
+    /// Checks the request.
+    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        let document = Document::parse(body)?;
+        let members = document.members();
+        Ok(Self {
+            tracking_id: members.required("trackingId", |m| m.sized_text(1, 256))?,
+            user_id: members.optional("userId", id)?,
+            session_id: members.required("sessionId", id)?,
+            events: members.required("eventList", |m| each(m, event))?,
+        })
+    }
+}
+
+/// `POST /items` or `POST /users`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutRecords {
+    /// Where they go.
+    pub dataset: Arn,
+    /// The rows, in the order of the request.
+    pub records: Vec<PutRecord>,
+}
+
+/// One item or user of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutRecord {
+    /// Which one.
+    pub id: String,
+    /// Its columns, by names that are compared with those of the schema.
+    pub properties: Map<String, Value>,
+    /// Where it stands in the request, for messages.
+    pub path: String,
+}
+
+impl PutRecords {
+    /// Checks a `PutItems` request.
+    pub fn parse_items(body: &[u8]) -> Result<Self, ApiError> {
+        Self::parse(body, "items", "itemId", ITEM_PROPERTIES_CHARS_MAX)
+    }
+
+    /// Checks a `PutUsers` request.
+    pub fn parse_users(body: &[u8]) -> Result<Self, ApiError> {
+        Self::parse(body, "users", "userId", USER_PROPERTIES_CHARS_MAX)
+    }
+
+    fn parse(body: &[u8], list: &str, key: &str, properties_max: usize) -> Result<Self, ApiError> {
+        let document = Document::parse(body)?;
+        let members = document.members();
+        let record = |member: &Member<'_>| {
+            let members = member.object()?;
+            Ok(PutRecord {
+                id: members.required(key, id)?,
+                properties: properties(&members, properties_max)?,
+                path: member.path.clone(),
+            })
+        };
+        Ok(Self {
+            dataset: members.required("datasetArn", Member::arn)?,
+            records: members.required(list, |m| each(m, record))?,
+        })
+    }
+}
+
+fn event(member: &Member<'_>) -> Result<PutEvent, ApiError> {
+    member.at_most_bytes(EVENT_BYTES_MAX)?;
+    let members = member.object()?;
+    let mut properties = properties(&members, EVENT_PROPERTIES_CHARS_MAX)?;
+    let bare = |name: &str| name.replace('_', "").to_ascii_lowercase();
+    if let Some(name) =
+        properties.keys().find(|name| NOT_PROPERTIES.iter().any(|member| bare(member) == bare(name)))
+    {
+        return Err(ApiError::invalid(format!(
+            "'{}.properties' holds {name}, which belongs beside the properties and not into them.",
+            member.path
+        )));
+    }
+    // Both may stand inside (guide, "PutEvents"); what stands outside goes before it.
+    let mut inside = |wanted: &str| {
+        let name = properties.keys().find(|name| bare(name) == wanted)?.clone();
+        properties.remove(&name).filter(|value| !value.is_null())
+    };
+    let (item_inside, value_inside) = (inside("itemid"), inside("eventvalue"));
+    let refused = |name: &str, value: &Value| {
+        ApiError::invalid(format!("'{}.properties.{name}' cannot be {value}.", member.path))
+    };
+    let item_id = match (members.optional("itemId", id)?, item_inside) {
+        (None, Some(Value::String(item))) if (1..=ID_CHARS_MAX).contains(&item.chars().count()) => Some(item),
+        (None, Some(other)) => return Err(refused("itemId", &other)),
+        (outside, _) => outside,
+    };
+    let event_value = match (members.optional("eventValue", Member::number)?, value_inside) {
+        (None, Some(value)) => match value.as_f64() {
+            Some(number) => Some(number),
+            None => return Err(refused("eventValue", &value)),
+        },
+        (outside, _) => outside,
+    };
+    Ok(PutEvent {
+        event_id: members.optional("eventId", id)?,
+        event_type: members.required("eventType", |m| m.sized_text(1, EVENT_TYPE_CHARS_MAX))?,
+        event_value,
+        item_id,
+        sent_at: members.required("sentAt", sent_at)?,
+        properties,
+        recommendation_id: members
+            .optional("recommendationId", |m| m.sized_text(1, RECOMMENDATION_ID_CHARS_MAX))?,
+        impression: members.optional("impression", impression)?.unwrap_or_default(),
+        attribution: members.optional("metricAttribution", attribution)?,
+        path: member.path.clone(),
+    })
+}
+
+fn id(member: &Member<'_>) -> Result<String, ApiError> {
+    member.sized_text(1, ID_CHARS_MAX)
+}
+
+/// One to ten elements.
+fn each<T>(
+    member: &Member<'_>,
+    read: impl Fn(&Member<'_>) -> Result<T, ApiError>,
+) -> Result<Vec<T>, ApiError> {
+    let list = sized_list(member, RECORDS_PER_CALL_MAX)?;
+    list.iter().map(read).collect()
+}
+
+fn sized_list<'a>(member: &Member<'a>, max: usize) -> Result<Vec<Member<'a>>, ApiError> {
+    let list = member.list()?;
+    let rule = match list.len() {
+        0 => "Member must have length greater than or equal to 1".to_owned(),
+        length if length > max => format!("Member must have length less than or equal to {max}"),
+        _ => return Ok(list),
+    };
+    Err(violated(&member.path, &format!("a list of {}", list.len()), &rule))
+}
+
+fn properties(members: &Members<'_>, max: usize) -> Result<Map<String, Value>, ApiError> {
+    Ok(members.optional("properties", |m| m.json_object(max))?.unwrap_or_default())
+}
+
+/// Epoch seconds, with or without a fraction.
+fn sent_at(member: &Member<'_>) -> Result<EpochMillis, ApiError> {
+    let seconds = member.number()?;
+    let why = match seconds {
+        s if s < 0.0 => "lies before 1970",
+        s if s >= 100_000_000_000.0 => "looks like milliseconds; divide it by 1000",
+        s if s >= SENT_AT_END_S => "lies after the year 2099",
+        _ => return Ok(EpochMillis((seconds * 1000.0).round() as i64)),
+    };
+    Err(ApiError::invalid(format!("'{seconds}' at '{}' {why}: give epoch seconds.", member.path)))
+}
+
+fn impression(member: &Member<'_>) -> Result<Vec<String>, ApiError> {
+    sized_list(member, IMPRESSION_ITEMS_MAX)?.iter().map(id).collect()
+}
+
+fn attribution(member: &Member<'_>) -> Result<String, ApiError> {
+    member.object()?.required("eventAttributionSource", |m| m.sized_text(1, ATTRIBUTION_CHARS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const DATASET: &str = "arn:aws:personalize:us-east-1:000000000000:dataset/films/ITEMS";
+
+    fn put(event: Value) -> Result<PutEvent, ApiError> {
+        let mut whole = json!({ "eventType": "Watch", "sentAt": 1_700_000_000, "itemId": "1" });
+        whole.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+        let body = json!({ "trackingId": "t", "sessionId": "s", "eventList": [whole] });
+        PutEvents::parse(body.to_string().as_bytes()).map(|mut request| request.events.remove(0))
+    }
+
+    #[test]
+    fn what_an_sdk_sends_is_read() {
+        // botocore writes a datetime as whole seconds, the SDK for Rust with a fraction.
+        let event = put(json!({
+            "eventId": "e", "eventValue": 4.5, "sentAt": 1_700_000_000.25, "recommendationId": "RID-1",
+            "properties": "{\"numRatings\": 12, \"item_id\": \"2\"}", "impression": ["1", "2"],
+            "metricAttribution": { "eventAttributionSource": "mail" },
+        }))
+        .unwrap();
+        assert_eq!((event.sent_at.0, event.event_value), (1_700_000_000_250, Some(4.5)));
+        assert_eq!(event.item_id.as_deref(), Some("1"), "the member goes before the property");
+        assert_eq!(Value::from(event.properties), json!({ "numRatings": 12 }));
+        assert_eq!((event.impression.len(), event.attribution.as_deref()), (2, Some("mail")));
+    }
+
+    #[test]
+    fn item_and_value_may_stand_in_the_properties() {
+        let inside = json!({ "itemId": null, "properties": { "itemId": "7", "eventValue": 2 } });
+        let event = put(inside).unwrap();
+        assert_eq!((event.item_id.as_deref(), event.event_value), (Some("7"), Some(2.0)));
+        assert!(event.properties.is_empty());
+        for wrong in [json!({ "itemId": 7 }), json!({ "itemId": "" }), json!({ "eventValue": "x" })] {
+            let name = wrong.as_object().unwrap().keys().next().unwrap().clone();
+            let error = put(json!({ "itemId": null, "properties": wrong })).unwrap_err();
+            assert!(error.message.contains(&format!("eventList[0].properties.{name}")), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn each_rule_of_an_event_is_kept() {
+        for (event, word) in [
+            (json!({ "eventType": null }), "eventType"),
+            (json!({ "eventType": "x".repeat(257) }), "eventType"),
+            (json!({ "sentAt": null }), "sentAt"),
+            (json!({ "sentAt": 1_700_000_000_000_i64 }), "milliseconds"),
+            (json!({ "sentAt": -1 }), "before 1970"),
+            (json!({ "sentAt": "2024-01-01" }), "sentAt"),
+            (json!({ "eventId": "" }), "eventId"),
+            (json!({ "eventId": "x".repeat(257) }), "eventId"),
+            (json!({ "itemId": "x".repeat(257) }), "itemId"),
+            (json!({ "eventValue": "4" }), "eventValue"),
+            (json!({ "properties": "{" }), "not JSON"),
+            (json!({ "properties": "[1]" }), "JSON object"),
+            (json!({ "properties": format!("{{\"a\":\"{}\"}}", "x".repeat(1_024)) }), "properties"),
+            (json!({ "properties": { "USER_ID": "1" } }), "USER_ID"),
+            (json!({ "properties": { "timestamp": 1 } }), "timestamp"),
+            (json!({ "recommendationId": "x".repeat(41) }), "recommendationId"),
+            (json!({ "impression": [] }), "impression"),
+            (json!({ "impression": vec!["1"; 26] }), "impression"),
+            (json!({ "metricAttribution": {} }), "eventAttributionSource"),
+            (json!({ "impression": vec!["x".repeat(200); 25], "unknown": "x".repeat(6_000) }), "10240"),
+        ] {
+            let error = put(event.clone()).unwrap_err();
+            assert!(error.message.contains(word), "{event}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn each_rule_of_a_call_is_kept() {
+        let event = json!({ "eventType": "Watch", "sentAt": 1_700_000_000 });
+        let whole = json!({ "trackingId": "t", "sessionId": "s", "eventList": vec![event.clone(); 10] });
+        assert_eq!(PutEvents::parse(whole.to_string().as_bytes()).unwrap().events.len(), 10);
+        for (member, value, word) in [
+            ("trackingId", Value::Null, "trackingId"),
+            ("sessionId", Value::Null, "sessionId"),
+            ("sessionId", "".into(), "sessionId"),
+            ("userId", "x".repeat(257).into(), "userId"),
+            ("eventList", json!([]), "greater than or equal to 1"),
+            ("eventList", Value::from(vec![event; 11]), "less than or equal to 10"),
+            ("eventList", json!("x"), "eventList"),
+        ] {
+            let mut broken = whole.clone();
+            broken[member] = value;
+            let error = PutEvents::parse(broken.to_string().as_bytes()).unwrap_err();
+            assert!(error.message.contains(word), "{member}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn each_rule_of_items_and_users_is_kept() {
+        let parse = |items: Value| {
+            let body = json!({ "datasetArn": DATASET, "items": items }).to_string();
+            PutRecords::parse_items(body.as_bytes()).map_err(|error| error.message)
+        };
+        let item = json!({ "itemId": "1", "properties": "{\"genres\": \"Drama|War\"}" });
+        let parsed = parse(json!([item])).unwrap();
+        assert_eq!(parsed.records[0].properties["genres"], "Drama|War");
+        assert!(parse(json!([])).is_err());
+        assert!(parse(Value::from(vec![item; 11])).is_err());
+        assert!(parse(json!([{ "properties": "{}" }])).unwrap_err().contains("items[0].itemId"));
+        let long = |n: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(n));
+        assert!(parse(json!([{ "itemId": "1", "properties": long(31_000) }])).is_ok());
+        assert!(parse(json!([{ "itemId": "1", "properties": long(32_000) }])).is_err());
+        let body = json!({ "datasetArn": DATASET, "users": [{ "userId": "1", "properties": long(24_000) }] });
+        assert!(PutRecords::parse_users(body.to_string().as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = PutEvents::parse(&body);
+            let _ = PutRecords::parse_items(&body);
+            let _ = PutRecords::parse_users(&body);
+        }
+    }
+}
