@@ -104,7 +104,7 @@ def gateway(ministack, stack, solution, trainer, folder):
 def train(personalize, solution, gateway):
     """Trains a version to its end; returns it, its jobs, its steps and its execution."""
 
-    def run(kills=(), mistakes=()):
+    def run(kills=(), mistakes=(), solution=solution):
         batch = gateway.batch
         batch.kills, batch.mistakes = list(kills), dict(mistakes)
         jobs, steps = len(batch.jobs), len(gateway.steps)
@@ -150,6 +150,29 @@ def test_a_large_training_is_one_job_that_runs_the_trainer(personalize, stack, t
     }
     assert [attempt["container"]["exitCode"] for attempt in job.attempts] == [0]
     assert steps == ["TrainPlan", "FollowUp"], "only the container trains and writes the status"
+
+
+def test_large_trials_of_a_search_are_jobs_of_their_own(personalize, solution, train):
+    group = personalize.describe_solution(solutionArn=solution)["solution"]["datasetGroupArn"]
+    ranges = {"integerHyperParameterRanges": [{"name": "hidden_dimension", "minValue": 32, "maxValue": 40}]}
+    resources = {"maxNumberOfTrainingJobs": "3", "maxParallelTrainingJobs": "2"}
+    hpo = {"hpoResourceConfig": resources, "algorithmHyperParameterRanges": ranges}
+    searched = personalize.create_solution(
+        name="batch-searched",
+        datasetGroupArn=group,
+        recipeArn="arn:aws:personalize:::recipe/aws-hrnn",
+        performHPO=True,
+        solutionConfig={"hpoConfig": hpo},
+    )["solutionArn"]
+    version, jobs, steps, execution = train(solution=searched)
+    assert version["status"] == "ACTIVE", version.get("failureReason")
+    assert execution["status"] == "SUCCEEDED", execution
+    assert 32 <= int(version["tunedHPOParams"]["algorithmHyperParameters"]["hidden_dimension"]) <= 40
+    arn = version["solutionVersionArn"]
+    trials = sorted(job.command for job in jobs[:-1])
+    assert trials == [["--arn", arn, "--trial", str(number)] for number in range(3)]
+    assert jobs[-1].command == ["--arn", arn]
+    assert steps == ["TrainPlan", "NextTrials"]
 
 
 def test_a_reclaimed_instance_starts_the_trainer_again(train):

@@ -65,6 +65,32 @@ def test_an_upload_imports_itself_and_the_campaign_knows_tastes(personalize, run
     assert len(items) == 5 and all(item.startswith("film-3-") for item in items), items
 
 
+def test_a_search_goes_through_the_map_and_its_values_train_the_version(ministack, personalize, stack, films):
+    ranges = {"integerHyperParameterRanges": [{"name": "hidden_dimension", "minValue": 32, "maxValue": 40}]}
+    resources = {"maxNumberOfTrainingJobs": "3", "maxParallelTrainingJobs": "2"}
+    solution = personalize.create_solution(
+        name="searched",
+        datasetGroupArn=films["group"],
+        recipeArn=HRNN,
+        performHPO=True,
+        solutionConfig={"hpoConfig": {"hpoResourceConfig": resources, "algorithmHyperParameterRanges": ranges}},
+    )["solutionArn"]
+    version = personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    trained = wait(personalize.describe_solution_version, "solutionVersion", seconds=120, solutionVersionArn=version)
+    assert trained["status"] == "ACTIVE", trained.get("failureReason")
+    assert 32 <= int(trained["tunedHPOParams"]["algorithmHyperParameters"]["hidden_dimension"]) <= 40
+    # Nothing of the trials stays.
+    assert stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix="_osusume/trials/").get("KeyCount", 0) == 0
+    machines = ministack.client("stepfunctions")
+    found = {m["name"]: m["stateMachineArn"] for m in machines.list_state_machines()["stateMachines"]}
+    runs = machines.list_executions(stateMachineArn=found["osusume-train"])["executions"]
+    inputs = {run["executionArn"]: machines.describe_execution(executionArn=run["executionArn"]) for run in runs}
+    (execution,) = [arn for arn, run in inputs.items() if json.loads(run["input"]) == {"arn": version}]
+    events = machines.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+    entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+    assert entered.count("Trials") == 1 and entered.count("TrialInFunction") == 3, entered
+
+
 def test_answers_longer_than_a_stored_list_are_scored_by_the_model(runtime, campaign):
     answer = runtime.get_recommendations(campaignArn=campaign["campaign"], userId="u3", numResults=150)
     assert len({item["itemId"] for item in answer["itemList"]}) == 150

@@ -15,6 +15,7 @@ LONG = "x" * 64
 BAD_NAMES = ["", "-a", "a b", "é", "_a", LONG]
 ACCOUNT = "arn:aws:personalize:us-east-1:000000000000"
 HRNN = "arn:aws:personalize:::recipe/aws-hrnn"
+POPULARITY = "arn:aws:personalize:::recipe/aws-popularity-count"
 
 
 def refused(client, operation, params):
@@ -103,7 +104,7 @@ BROKEN = [
     ("CreateDatasetImportJob", {"publishAttributionMetricsToS3": True}, "publishAttributionMetricsToS3"),
     ("CreateSolution", {"name": LONG}, "name"),
     ("CreateSolution", {"recipeArn": None}, "recipeArn"),
-    ("CreateSolution", {"performHPO": True}, "performHPO"),
+    ("CreateSolution", {"performHPO": True, "recipeArn": POPULARITY}, "no hyperparameter that can be tuned"),
     ("CreateSolution", {"performAutoML": True}, "performAutoML"),
     ("CreateSolution", {"performIncrementalUpdate": True}, "performIncrementalUpdate"),
     ("CreateSolution", {"eventType": "x" * 257}, "eventType"),
@@ -142,6 +143,8 @@ BROKEN = [
     ],
     ("CreateSolutionVersion", {"name": LONG}, "name"),
     ("CreateSolutionVersion", {"trainingMode": "HALF"}, "trainingMode"),
+    ("CreateSolutionVersion", {"trainingMode": "AUTOTRAIN"}, "trainingMode"),
+    # The world's recipe counts, so there are no weights to go on from.
     ("CreateSolutionVersion", {"trainingMode": "UPDATE"}, "trainingMode"),
     ("CreateCampaign", {"name": LONG}, "name"),
     ("CreateCampaign", {"minProvisionedTPS": 0}, "minProvisionedTPS"),

@@ -59,7 +59,8 @@ impl Later {
         let solutions = solutions.into_iter().filter_map(|solution| Solution::try_from(solution).ok());
         // An unknown recipe is somebody else's to judge.
         let follows = |recipe: &Arn| recipes::find(recipe).is_none_or(|r| r.algorithm.follows_events());
-        Ok(solutions.into_iter().any(|solution| follows(&solution.recipe)))
+        // What AutoML will choose is not known here.
+        Ok(solutions.into_iter().any(|solution| solution.recipe.as_ref().is_none_or(follows)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The trainer of large data: one solution version in a container of AWS Batch.
 //!
 //! `train --arn <solution version>` does what the workflow function's step `Train` does, with more
-//! time and other hardware. The container is started by `infra/train.asl.json`, may be killed and
+//! time and other hardware; with `--trial <number>` what its step `Trial` does. The container is started by `infra/train.asl.json`, may be killed and
 //! started again, and writes model and status itself. It ends with 0 when the resource is at rest
 //! (`ACTIVE`, or `CREATE FAILED` with a reason that the caller can mend), and with 1 when it is not.
 
@@ -28,6 +28,9 @@ struct Options {
     /// ARN of the solution version.
     #[arg(long)]
     arn: Arn,
+    /// Number of a trial of the version's search, to carry out that alone.
+    #[arg(long)]
+    trial: Option<u32>,
     /// Threads [default: all cores]. The result does not depend on it.
     #[arg(long)]
     threads: Option<std::num::NonZeroUsize>,
@@ -48,7 +51,11 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> anyhow::Result<()> {
     let steps = connect(options).await?;
     let job = Job::Train(options.arn.clone());
-    match steps.train_begun(&options.arn).await {
+    let done = match options.trial {
+        Some(number) => steps.trial(&options.arn, number).await,
+        None => steps.train_begun(&options.arn).await,
+    };
+    match done {
         Ok(()) | Err(Failure::Stopped) => Ok(()),
         Err(Failure::Caller(reason)) => {
             Ok(steps.end_as_failed(&job, &reason).await.context("cannot write the reason down")?)

@@ -33,6 +33,10 @@ enum Stage {
     ImportCommit { arn: Arn },
     /// Begins a training and chooses where it runs.
     TrainPlan { arn: Arn },
+    /// Chooses what a search tries next, and in the end where the version is trained.
+    NextTrials { arn: Arn },
+    /// Carries out one trial of a search.
+    Trial { arn: Arn, index: u32 },
     /// Trains, evaluates and writes the model.
     Train { arn: Arn },
     /// Begins a deployment and cuts its lists into shards.
@@ -90,6 +94,8 @@ impl Stage {
             | Self::ImportRange { arn, .. }
             | Self::ImportCommit { arn }
             | Self::TrainPlan { arn }
+            | Self::NextTrials { arn }
+            | Self::Trial { arn, .. }
             | Self::Train { arn }
             | Self::DeployPlan { arn }
             | Self::DeployShard { arn, .. }
@@ -151,13 +157,14 @@ impl Workflow {
                 json!({})
             }
             Stage::TrainPlan { arn } => match steps.begin_job(&Job::Train(arn.clone())).await? {
-                true => {
-                    let work = steps.training_work(arn).await?;
-                    let trainer = if work <= self.small_training_max { "FUNCTION" } else { "BATCH" };
-                    json!({ "go": true, "trainer": trainer, "multiplyAdds": work })
-                }
+                true => self.where_to_train(arn).await?,
                 false => nothing_to_do(),
             },
+            Stage::NextTrials { arn } => self.where_to_train(arn).await?,
+            Stage::Trial { arn, index } => {
+                let Stopped(stopped) = outcome::stopped(steps.trial(arn, *index).await)?;
+                json!({ "stopped": stopped })
+            }
             Stage::Train { arn } => {
                 let Stopped(stopped) = outcome::stopped(steps.train_begun(arn).await)?;
                 json!({ "stopped": stopped })
@@ -239,6 +246,25 @@ impl Workflow {
         }
         // The first one is told by whoever called.
         failures.into_iter().next().map_or_else(|| Ok(json!({ "launched": launched })), Err)
+    }
+}
+
+impl Workflow {
+    /// What a training does next: trials of its search, or the training itself; each with the place
+    /// that has the time for it.
+    async fn where_to_train(&self, arn: &Arn) -> Result<Value, steps::Failure> {
+        let Some(trials) = self.steps.next_trials(arn).await? else { return Ok(nothing_to_do()) };
+        if trials.open.is_empty() {
+            let work = self.steps.training_work(arn).await?;
+            return Ok(json!({ "go": true, "trainer": self.trainer(work), "multiplyAdds": work }));
+        }
+        let trial = |&(index, work): &(u32, u64)| json!({ "index": index, "trainer": self.trainer(work) });
+        let open: Vec<Value> = trials.open.iter().map(trial).collect();
+        Ok(json!({ "go": true, "trainer": "TRIALS", "trials": open, "parallel": trials.parallel }))
+    }
+
+    fn trainer(&self, work: u64) -> &'static str {
+        if work <= self.small_training_max { "FUNCTION" } else { "BATCH" }
     }
 }
 

@@ -77,6 +77,17 @@ pub enum Value {
     Word(String),
 }
 
+impl std::fmt::Display for Value {
+    /// As the API carries it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Real(value) => write!(f, "{value:?}"),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
 /// Every hyperparameter of a recipe with the value that training uses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -17,6 +17,7 @@ pub mod slots;
 pub mod status;
 pub mod time;
 pub mod training_data;
+pub mod tuning;
 
 pub use arn::{Arn, ResourceKind, Scope};
 pub use error::{ApiError, ErrorKind};

@@ -86,6 +86,18 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// Whether a training may begin with the weights of an earlier version (`trainingMode` UPDATE).
+    /// The hosted service allows it for aws-user-personalization and aws-hrnn-coldstart; here every
+    /// network may. What is only counted has nothing to go on from.
+    pub fn allows_update(&self) -> bool {
+        match self.algorithm {
+            Algorithm::Hrnn => true,
+            Algorithm::PopularityCount | Algorithm::Sims => false,
+        }
+    }
+}
+
 /// Looks a recipe up by its ARN.
 pub fn find(arn: &Arn) -> Option<&'static Recipe> {
     CATALOGUE.iter().find(|recipe| recipe.arn() == *arn)

@@ -14,6 +14,7 @@ use crate::slots::Slots;
 use crate::status::Lifecycle;
 use crate::time::EpochMillis;
 use crate::training_data::TrainingData;
+use crate::tuning::{AutoMlConfig, HpoConfig, Search, Tuned};
 
 /// Any resource, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -189,6 +190,12 @@ pub struct SolutionConfig {
     /// How often it trains by itself, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_training_config: Option<AutoTrainingConfig>,
+    /// What hyperparameter optimization may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hpo_config: Option<HpoConfig>,
+    /// What AutoML chooses among, and by which metric.
+    #[serde(rename = "autoMLConfig", skip_serializing_if = "Option::is_none")]
+    pub auto_ml_config: Option<AutoMlConfig>,
 }
 
 /// `autoTrainingConfig`, as the caller gave it.
@@ -220,8 +227,11 @@ pub struct Solution {
     pub name: String,
     /// Where the data comes from.
     pub dataset_group: Arn,
-    /// The recipe's ARN.
-    pub recipe: Arn,
+    /// The recipe's ARN; none where AutoML chooses it, anew for each version.
+    pub recipe: Option<Arn>,
+    /// `performHPO` and `performAutoML`.
+    #[serde(default)]
+    pub search: Search,
     /// Train on this event type only.
     pub event_type: Option<String>,
     /// As the caller gave it.
@@ -314,8 +324,17 @@ pub struct SolutionVersion {
     pub solution: Arn,
     /// Copied from the solution, which may change later.
     pub dataset_group: Arn,
-    /// Copied from the solution.
+    /// Copied from the solution. Until AutoML has chosen, its first candidate.
     pub recipe: Arn,
+    /// Copied from the solution; nothing is searched by an UPDATE, which takes over what was found.
+    #[serde(default)]
+    pub search: Search,
+    /// What the search found, once it has ended.
+    #[serde(default)]
+    pub tuned: Option<Tuned>,
+    /// The version whose weights an UPDATE begins with.
+    #[serde(default)]
+    pub updates: Option<Arn>,
     /// Copied from the solution.
     pub event_type: Option<String>,
     /// Copied from the solution.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{self, Recipe};
 use domain::resource::{Dataset, Solution, SolutionConfig, SolutionVersion, TrainingMode, TrainingType};
-use domain::{ApiError, Arn, EpochMillis, ErrorKind, Lifecycle, ResourceKind, TrainingData};
+use domain::{ApiError, Arn, EpochMillis, ErrorKind, Lifecycle, ResourceKind, TrainingData, tuning};
 use store::Resources;
 
 /// Longest name (botocore `Name`).
@@ -21,6 +21,24 @@ pub fn recipe(arn: &Arn) -> Result<&'static Recipe, ApiError> {
             format!("{} The recipes here are {}.", ApiError::not_found(arn).message, known.join(", "));
         ApiError::new(ErrorKind::ResourceNotFound, message)
     })
+}
+
+/// The recipe that a solution names; where AutoML chooses it, the first candidate.
+///
+/// Fails with `ResourceNotFound` for an unknown recipe, with `InvalidInput` for a list that AutoML cannot
+/// choose from.
+pub fn trained_recipe(
+    named: Option<&Arn>,
+    config: Option<&SolutionConfig>,
+) -> Result<&'static Recipe, ApiError> {
+    match named {
+        Some(arn) => recipe(arn),
+        None => {
+            let candidates =
+                tuning::auto_ml_recipes(config.and_then(|config| config.auto_ml_config.as_ref()))?;
+            candidates.first().copied().ok_or_else(|| ApiError::internal("AutoML has no candidate"))
+        }
+    }
 }
 
 /// Every parameter that training will use: algorithm and feature transformation, defaults filled in.
@@ -69,14 +87,18 @@ pub struct Asked {
 ///
 /// Fails where the solution's parameters do not fit its recipe.
 pub fn pending(solution: &Solution, asked: Asked) -> Result<SolutionVersion, ApiError> {
-    let hyperparameters = hyperparameters(recipe(&solution.recipe)?, solution.config.as_ref())?;
+    let recipe = trained_recipe(solution.recipe.as_ref(), solution.config.as_ref())?;
+    let hyperparameters = hyperparameters(recipe, solution.config.as_ref())?;
     let arn = arn(&solution.arn, asked.id)?;
     Ok(SolutionVersion {
         name: asked.name.unwrap_or_else(|| default_name(&arn)),
         arn,
         solution: solution.arn.clone(),
         dataset_group: solution.dataset_group.clone(),
-        recipe: solution.recipe.clone(),
+        recipe: recipe.arn(),
+        search: solution.search,
+        tuned: None,
+        updates: None,
         event_type: solution.event_type.clone(),
         config: solution.config.clone(),
         hyperparameters,

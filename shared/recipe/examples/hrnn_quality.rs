@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         trusted_events: option("--trusted-events", defaults.trusted_events)?,
         request_dropout: defaults.request_dropout,
         epochs: some("--epochs")?,
+        effort: option("--effort", defaults.effort)?,
         lanes: some("--lanes")?,
         negatives: some("--negatives")?,
         seed: option("--seed", defaults.seed)?,

@@ -55,13 +55,18 @@ impl Split {
 
 /// Parts the data. There are no test users where nobody has ten interactions, else at least one.
 pub fn split(data: &Interactions, seed: u64) -> Split {
+    split_some(data, seed, |eligible| eligible.div_ceil(10))
+}
+
+/// The same with another number of held-out users, out of the number of those that count.
+pub(crate) fn split_some(data: &Interactions, seed: u64, held_out: impl Fn(usize) -> usize) -> Split {
     let eligible =
         (0..data.users.len() as u32).filter(|&user| data.history(user).items.len() >= TEST_INTERACTIONS_MIN);
     let mut drawn: Vec<(u64, u32)> =
         eligible.map(|user| (random::hash(seed, data.users.id(user)), user)).collect();
     // The id decides between equal hashes; a number would depend on the order of the data.
     drawn.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| data.users.id(a.1).cmp(data.users.id(b.1))));
-    drawn.truncate(drawn.len().div_ceil(10));
+    drawn.truncate(held_out(drawn.len()));
     let mut held_out = vec![false; data.users.len()];
     drawn.iter().for_each(|&(_, user)| held_out[user as usize] = true);
 

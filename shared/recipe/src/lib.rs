@@ -14,6 +14,7 @@ pub mod popularity;
 pub mod sims;
 
 pub mod model;
+pub mod tuning;
 pub mod version;
 pub mod work;
 

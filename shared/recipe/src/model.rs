@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dataset::Interactions;
+use dataset::{IdTable, Interactions};
 use domain::error::ApiError;
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Algorithm, Recipe};
@@ -57,6 +57,11 @@ pub struct TrainOptions {
     pub threads: usize,
     /// Passes over the data for the recipes that learn; they choose by themselves without it.
     pub epochs: Option<u32>,
+    /// Share of the passes that a recipe which learns would choose; 1 is a whole training.
+    pub effort: f64,
+    /// Weights to go on from, of the same recipe and parameters, instead of random ones. Recipes that
+    /// count do not look at it.
+    pub start: Option<Arc<Start>>,
     /// The event type that `data` was filtered by; only for the words of an error.
     pub event_type: Option<String>,
     /// Distinct items of the Interactions and Items datasets, what coverage is a share of. Those of
@@ -82,6 +87,8 @@ impl Default for TrainOptions {
             seed: 1,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             epochs: None,
+            effort: 1.0,
+            start: None,
             event_type: None,
             catalogue_items: None,
             exclude_seen: false,
@@ -89,6 +96,18 @@ impl Default for TrainOptions {
         }
     }
 }
+
+/// A trained model that another training goes on from.
+#[derive(Debug)]
+pub struct Start {
+    /// The model.
+    pub model: Model,
+    /// Its items by number, as they are found again in other data.
+    pub items: IdTable,
+}
+
+/// Share of the passes of a whole training that a training takes which goes on from another one.
+pub const UPDATE_EFFORT: f64 = 1.0 / 3.0;
 
 /// How far a training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -127,6 +146,9 @@ pub enum TrainError {
     /// The network could not be trained.
     #[error("Create failed. {0}")]
     Hrnn(#[from] hrnn::TrainError),
+    /// A defect of the service: what it asked for itself is not there.
+    #[error("Create failed. {0}")]
+    Unknown(String),
 }
 
 /// Checks the parameters that a caller gave as text and fills in the documented defaults: algorithm
@@ -179,14 +201,22 @@ fn train_hrnn(
     let kept = featurization::users_within(data, low, high);
     let mut config = hrnn::Config::from_hyperparameters(parameters, options.seed, options.threads);
     config.epochs = options.epochs;
+    config.effort = options.effort;
+    let start = match options.start.as_deref() {
+        Some(Start { model: Model::Hrnn(model), items }) => {
+            config.effort *= UPDATE_EFFORT;
+            Some(hrnn::Start { model, items })
+        }
+        _ => None,
+    };
     let tell = |p: hrnn::Progress| {
         progress(Progress { done: p.done, total: p.total, unit: "events", loss: Some(p.loss) });
         if options.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let trained = if kept.len() == data.users.len() {
-        hrnn::train(data, &config, &tell)
+        hrnn::train_from(data, &config, start, &tell)
     } else {
-        hrnn::train(&featurization::subset(data, &kept), &config, &tell)
+        hrnn::train_from(&featurization::subset(data, &kept), &config, start, &tell)
     };
     let (model, report) = trained.map_err(|error| match error {
         hrnn::TrainError::Stopped => TrainError::Stopped,

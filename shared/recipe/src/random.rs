@@ -17,6 +17,11 @@ impl SplitMix {
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
+
+    /// A number from 0 to below 1, in steps of 2^-53.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
 }
 
 /// A hash of `text` that depends on `seed`: FNV-1a, then SplitMix64's finisher, because the high

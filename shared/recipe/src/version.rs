@@ -75,6 +75,18 @@ pub struct Report {
 pub const HEADLINE: &str = "normalized_discounted_cumulative_gain_at_25";
 
 impl Report {
+    fn without_metrics(why: String, epochs: Option<u32>) -> Self {
+        Self {
+            metrics: BTreeMap::new(),
+            baseline: BTreeMap::new(),
+            advantage: BTreeMap::new(),
+            test_users: 0,
+            no_metrics: Some(why),
+            epochs,
+            seconds: [0.0; 3],
+        }
+    }
+
     /// One sentence on how the model stands against the baseline.
     pub fn verdict(&self) -> String {
         let Some(advantage) = self.advantage.get(HEADLINE) else {
@@ -128,25 +140,28 @@ fn measure(
     options: &TrainOptions,
     progress: OnStage<'_>,
 ) -> Result<Report, TrainError> {
+    if options.start.is_some() {
+        return Ok(Report::without_metrics(
+            "There are no metrics: the weights that this UPDATE went on from have been trained on the users who would \
+             be held out, so any number would flatter. A training with FULL is measured."
+                .to_owned(),
+            options.epochs,
+        ));
+    }
     let split = evaluation::split(data, options.seed);
     let test_users = split.test_users();
-    let mut report = Report {
-        metrics: BTreeMap::new(),
-        baseline: BTreeMap::new(),
-        advantage: BTreeMap::new(),
-        test_users,
-        no_metrics: None,
-        epochs: options.epochs,
-        seconds: [0.0; 3],
-    };
     if test_users == 0 {
-        report.no_metrics = Some(format!(
-            "There are no metrics: they need users with at least {TEST_INTERACTIONS_MIN} interactions to hold out, \
-             and none of the {} users has as many.",
-            data.users.len()
+        return Ok(Report::without_metrics(
+            format!(
+                "There are no metrics: they need users with at least {TEST_INTERACTIONS_MIN} interactions to hold out, \
+                 and none of the {} users has as many.",
+                data.users.len()
+            ),
+            options.epochs,
         ));
-        return Ok(report);
     }
+    let mut report = Report { test_users, ..Report::without_metrics(String::new(), options.epochs) };
+    report.no_metrics = None;
     let started = Instant::now();
     let trained =
         model::train(recipe, parameters, &split.train, options, &|p| progress(Stage::TrainOnSplit, p))?;

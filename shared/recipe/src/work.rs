@@ -24,6 +24,16 @@ pub fn multiply_adds(recipe: &Recipe, parameters: &Hyperparameters, interactions
     }
 }
 
+/// The same of one trial of a search, which is a single training on fewer users.
+pub fn trial_multiply_adds(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    interactions: u64,
+    effort: f64,
+) -> u64 {
+    (multiply_adds(recipe, parameters, interactions) as f64 / 2.0 * effort) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

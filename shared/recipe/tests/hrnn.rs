@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use dataset::{History, IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes;
-use recipe::hrnn::{Config, HrnnModel, Progress, TensorError, TrainError, train};
+use recipe::hrnn::{Config, HrnnModel, Progress, Start, TensorError, TrainError, train, train_from};
 use recipe::{Query, Recommender};
 
 const ITEMS: u32 = 40;
@@ -197,4 +197,84 @@ fn training_that_cannot_work_says_why() {
     let error = train(&data(), &wild, &go_on).unwrap_err();
     let TrainError::NotFinite { epoch: 1, batch, .. } = error else { panic!("{error:?}") };
     assert!(error.to_string().contains(&format!("epoch 1, batch {batch}")), "{error}");
+}
+
+/// The users of `data`, and as many again who walk through items that are new, too.
+fn grown() -> Interactions {
+    let (mut users, mut items) = (IdTable::default(), IdTable::default());
+    // New items come first, so that every known item has another number than before.
+    (0..5).for_each(|item| {
+        items.intern(&format!("new {item}"));
+    });
+    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
+    for number in 0..120usize {
+        let u = users.intern(&format!("user {number}"));
+        for step in 0..9 {
+            let id = match (number * 7 + step) % 43 {
+                new @ 38.. => format!("new {}", new - 38),
+                known => format!("item {known}"),
+            };
+            user.push(u);
+            item.push(items.intern(&id));
+            time.push(1_600_000_000 + step as i64 * 100);
+        }
+    }
+    Interactions::from_rows(users, items, &user, &item, &time)
+}
+
+#[test]
+fn going_on_from_a_model_reaches_a_lower_loss_than_from_scratch_in_as_many_passes() {
+    let known = data();
+    let start = Start { model: model(), items: &known.items };
+    for (what, data) in [("the same data", &known), ("more users and items", &grown())] {
+        let config = Config { epochs: Some(3), ..config(2) };
+        let (_, scratch) = train(data, &config, &go_on).unwrap();
+        let (updated, report) = train_from(data, &config, Some(start), &go_on).unwrap();
+        assert_eq!(report.epochs, scratch.epochs);
+        assert!(report.loss < 0.8 * scratch.loss, "{what}: {} against {}", report.loss, scratch.loss);
+        assert_eq!(updated.items(), data.items.len());
+    }
+}
+
+#[test]
+fn a_model_comes_back_as_it_was_from_a_training_that_changes_nothing() {
+    let (known, grown) = (data(), grown());
+    let still = Config { epochs: Some(1), rate: 0.0, ..config(2) };
+    let start = Start { model: model(), items: &known.items };
+    let (same, _) = train_from(&known, &still, Some(start), &go_on).unwrap();
+    let mut expected = model().clone();
+    for nobodys in ITEMS as usize - 2..ITEMS as usize {
+        // What was never had was never learnt, and begins as new.
+        expected.bias[nobodys] = same.prior[nobodys];
+    }
+    assert!(same == expected);
+    let (moved, _) = train_from(&grown, &still, Some(start), &go_on).unwrap();
+    for item in 0..ITEMS - 2 {
+        let now = grown.items.get(&format!("item {item}")).unwrap() as usize;
+        assert_ne!(now, item as usize);
+        assert_eq!(moved.items.row(now), model().items.row(item as usize));
+        assert_eq!(moved.bias[now], model().bias[item as usize]);
+    }
+    // New ones begin where those of a training from scratch do.
+    let (scratch, _) = train(&grown, &still, &go_on).unwrap();
+    assert_eq!(moved.items.row(0), scratch.items.row(0));
+    assert_eq!(moved.bias[0], scratch.bias[0]);
+}
+
+#[test]
+fn a_model_of_other_sizes_is_refused() {
+    let known = data();
+    let start = Start { model: model(), items: &known.items };
+    let other = Config { hidden_dimension: 40, ..config(1) };
+    let error = train_from(&known, &other, Some(start), &go_on).unwrap_err();
+    assert_eq!(error, TrainError::OtherSizes { what: "hidden_dimension", found: 33, expected: 40 });
+    assert!(error.to_string().contains("trainingMode FULL"));
+}
+
+#[test]
+fn effort_is_a_share_of_the_passes() {
+    let passes = |effort, events| Config { effort, ..Config::default() }.plan(events, 10).epochs;
+    assert_eq!([passes(1.0, 5_000), passes(1.0 / 3.0, 5_000), passes(0.001, 5_000)], [60, 20, 2]);
+    let given = Config { effort: 0.5, epochs: Some(7), ..Config::default() };
+    assert_eq!(given.plan(5_000, 10).epochs, 7);
 }

@@ -1,13 +1,13 @@
 //! Training a version from the outside: what is measured, what is said, what is refused.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Recipe, find_by_name};
 use recipe::artifact::{DESCRIPTION, ITEMS, Origin, WEIGHTS, from_artifact, to_artifact};
-use recipe::model::resolve_parameters;
+use recipe::model::{Start, resolve_parameters};
 use recipe::{Artifact, Model, Stage, TrainOptions, TrainedVersion, train_and_evaluate};
 
 /// Users walk through neighbouring items from a place of their own, so the neighbours of the last
@@ -236,4 +236,20 @@ fn edit(artifact: &mut Artifact, from: &str, to: &str) {
     let text = String::from_utf8(artifact.files[DESCRIPTION].clone()).unwrap();
     assert!(text.contains(from), "{from} is not in {text}");
     artifact.files.insert(DESCRIPTION.into(), text.replace(from, to).into_bytes());
+}
+
+#[test]
+fn an_update_is_not_measured_and_says_why() {
+    let data = walks(60, 20, 40);
+    let (recipe, parameters) = recipe("aws-hrnn", &[("hidden_dimension", "32")]);
+    let options = TrainOptions { epochs: Some(2), ..TrainOptions::default() };
+    let full = train_and_evaluate(recipe, &parameters, &data, &options, &|_, _| ()).unwrap();
+    assert!(!full.report.metrics.is_empty());
+    let start = Start { model: full.model, items: data.items.clone() };
+    let options = TrainOptions { start: Some(Arc::new(start)), epochs: None, ..options };
+    let update = train_and_evaluate(recipe, &parameters, &data, &options, &|_, _| ()).unwrap();
+    assert!(update.report.metrics.is_empty());
+    assert!(update.report.verdict().contains("would flatter"), "{}", update.report.verdict());
+    // A third of the passes that it would take from scratch.
+    assert_eq!(update.report.epochs, Some(20));
 }

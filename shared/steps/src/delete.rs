@@ -70,6 +70,7 @@ async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
     remove_children(steps, ResourceKind::BatchInferenceJob, arn).await?;
     remove_objects(steps, &keys::model_prefix(arn)).await?;
     remove_objects(steps, &keys::training_prefix(arn)).await?;
+    remove_objects(steps, &keys::trials_prefix(arn)).await?;
     remove(steps, arn).await
 }
 

@@ -35,6 +35,11 @@ pub fn training_prefix(version: &Arn) -> String {
     format!("{INTERNAL}training/{}/", version.tail())
 }
 
+/// What the trials of a version's search leave for each other.
+pub fn trials_prefix(version: &Arn) -> String {
+    format!("{INTERNAL}trials/{}/", version.tail())
+}
+
 /// What the stages of a campaign's deployments leave for each other.
 pub fn deployments_prefix(campaign: &Arn) -> String {
     format!("{INTERNAL}deployments/{}/", campaign.tail())

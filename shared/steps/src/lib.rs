@@ -20,6 +20,7 @@ pub mod models;
 pub mod refresh;
 pub mod stages;
 pub mod train;
+pub mod tune;
 
 pub mod failure;
 pub mod keys;

@@ -231,7 +231,7 @@ impl Steps {
         found.map(|revised| revised.value).ok_or_else(|| Failure::caller(format!("{arn} does not exist.")))
     }
 
-    async fn load(&self, prefix: &str) -> Result<Loaded, Failure> {
+    pub(crate) async fn load(&self, prefix: &str) -> Result<Loaded, Failure> {
         let mut files = Artifact::default();
         let objects =
             self.objects.list(self.objects.bucket(), prefix).await.doing(|| format!("listing {prefix}"))?;

@@ -260,7 +260,7 @@ impl Steps {
     }
 
     /// Reads, changes and conditionally writes a resource; `None` when it is gone.
-    async fn change<R: Work>(
+    pub(crate) async fn change<R: Work>(
         &self,
         arn: &Arn,
         change: impl FnMut(&mut R) -> Result<(), domain::status::IllegalStep> + Send,

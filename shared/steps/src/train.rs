@@ -7,23 +7,29 @@ use std::time::{Duration, Instant};
 use domain::resource::{DatasetType, SolutionVersion, TrainedModel};
 use domain::{Arn, Status};
 use recipe::artifact::{self, Origin};
+use recipe::model::Start;
 use recipe::version::Stage;
 use recipe::{TrainError, TrainOptions};
 
-use crate::Steps;
 use crate::failure::{Doing, Failure};
 use crate::progress::Progress;
+use crate::{Steps, models};
 
 /// How often a training looks whether it was asked to stop.
 const STOP_CHECK: Duration = Duration::from_millis(500);
 
 /// Trains a solution version and writes its artifact.
 pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<SolutionVersion, Failure> {
+    let version = &steps.searched(version).await?;
     let started = Instant::now();
     // Before anything is read: what is imported meanwhile must not seem to have been trained on.
     let data_read = lifecycle::version::training_data(&steps.resources, &version.dataset_group)
         .await
         .doing(|| format!("reading what there is in {}", version.dataset_group))?;
+    let start = match &version.updates {
+        Some(before) => Some(Arc::new(start(steps, before).await?)),
+        None => None,
+    };
     let snapshot = steps.training_snapshot(version, DatasetType::Interactions).await?.ok_or_else(|| {
         Failure::caller(format!(
             "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
@@ -45,6 +51,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 threads: steps.settings.threads,
                 event_type: version.event_type.clone(),
                 stop: Some(stop),
+                start,
                 ..TrainOptions::default()
             };
             let observe = |stage: Stage, p: recipe::Progress| {
@@ -68,7 +75,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
     let artifact_prefix = steps.save(&version.arn, files).await?;
     Ok(SolutionVersion {
         data: data_read,
-        training_hours: Some((started.elapsed().as_secs_f64() / 3.6).ceil() / 1000.0),
+        training_hours: Some(hours(version, started.elapsed())),
         model: Some(TrainedModel {
             artifact_prefix,
             metrics: report.metrics,
@@ -81,6 +88,20 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
         }),
         ..version.clone()
     })
+}
+
+/// Hours of a version's trainings, rounded up to three decimals: with all of its own search.
+fn hours(version: &SolutionVersion, last: Duration) -> f64 {
+    let own = version.tuned.iter().filter(|_| version.updates.is_none());
+    let trials: f64 = own.flat_map(|tuned| &tuned.trials).map(|trial| trial.seconds).sum();
+    ((trials + last.as_secs_f64()) / 3.6).ceil() / 1000.0
+}
+
+/// The model that an UPDATE goes on from.
+async fn start(steps: &Steps, before: &Arn) -> Result<Start, Failure> {
+    let before = steps.existing::<SolutionVersion>(before).await?;
+    let loaded = steps.load(&models::trained(&before)?.artifact_prefix).await?;
+    Ok(Start { model: loaded.model, items: loaded.items })
 }
 
 impl Steps {
@@ -113,8 +134,8 @@ impl Steps {
     }
 }
 
-/// Waits for the training while looking whether somebody asked it to stop.
-async fn watched<T>(
+/// Waits for a training while looking whether somebody asked it to stop.
+pub(crate) async fn watched<T>(
     steps: &Steps,
     version: &SolutionVersion,
     stop: Arc<AtomicBool>,

@@ -27,6 +27,7 @@ pub mod solution;
 pub mod solution_version;
 
 mod constraints;
+mod tuning;
 
 pub use members::{Document, Member, Members};
 pub use reply::HttpReply;

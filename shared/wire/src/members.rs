@@ -176,6 +176,20 @@ impl<'a> Member<'a> {
         }
     }
 
+    /// A number from `min` to `max`.
+    pub fn real(&self, min: f64, max: f64) -> Result<f64, ApiError> {
+        let value = self.value.as_f64().ok_or_else(|| self.wrong_type("a number"))?;
+        if value < min {
+            let rule = format!("Member must have value greater than or equal to {min}");
+            return Err(violated(&self.path, &value.to_string(), &rule));
+        }
+        if value > max {
+            let rule = format!("Member must have value less than or equal to {max}");
+            return Err(violated(&self.path, &value.to_string(), &rule));
+        }
+        Ok(value)
+    }
+
     /// An object.
     pub fn object(&self) -> Result<Members<'a>, ApiError> {
         let map = self.value.as_object().ok_or_else(|| self.wrong_type("an object"))?;

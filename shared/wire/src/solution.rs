@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use domain::resource::{AutoTrainingConfig, Solution, SolutionConfig, SolutionUpdate, SolutionVersion};
 use domain::schedule::{EXPRESSION_CHARS_MAX, EXPRESSION_PATTERN, Schedule};
+use domain::tuning::Search;
 use domain::{ApiError, Arn};
 use serde_json::Value;
 
 use crate::members::{Member, Members};
 use crate::shape::Shape;
+use crate::tuning;
 
 const EVENT_TYPE_CHARS_MAX: usize = 256;
 const EVENT_VALUE_THRESHOLD_CHARS_MAX: usize = 256;
@@ -20,8 +22,10 @@ pub struct CreateSolution {
     pub name: String,
     /// Where the data comes from.
     pub dataset_group: Arn,
-    /// What is trained.
-    pub recipe: Arn,
+    /// What is trained; none where AutoML chooses it.
+    pub recipe: Option<Arn>,
+    /// `performHPO` and `performAutoML`.
+    pub search: Search,
     /// Train on this event type only.
     pub event_type: Option<String>,
     /// As the caller gave it.
@@ -36,22 +40,10 @@ impl CreateSolution {
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
         let name = members.required("name", Member::name)?;
         let dataset_group = members.required("datasetGroupArn", Member::arn)?;
-        for (flag, what) in [
-            ("performAutoML", "the choice of a recipe by AutoML"),
-            ("performHPO", "hyperparameter optimization"),
-            ("performIncrementalUpdate", "the incremental update of a model"),
-        ] {
-            members.optional(flag, Member::flag)?;
-            members.not_available(flag, what)?;
-        }
-        let recipe = members.get("recipeArn").ok_or_else(|| {
-            let known: Vec<_> = domain::recipes::CATALOGUE.iter().map(|r| r.arn().to_string()).collect();
-            ApiError::invalid(format!(
-                "'recipeArn' is missing: a solution needs the recipe that it trains. The recipes here are {}.",
-                known.join(", ")
-            ))
-        })?;
-        let recipe = recipe.arn()?;
+        members.optional("performIncrementalUpdate", Member::flag)?;
+        members.not_available("performIncrementalUpdate", "the incremental update of a model")?;
+        let search = tuning::search(members)?;
+        let recipe = recipe(members, search)?;
         let event_type = members.optional("eventType", |m| m.sized_text(0, EVENT_TYPE_CHARS_MAX))?;
         let config = members.optional("solutionConfig", solution_config)?;
         let perform_auto_training = members.optional("performAutoTraining", Member::flag)?;
@@ -63,10 +55,11 @@ impl CreateSolution {
             ));
         }
         let perform_auto_training = perform_auto_training.unwrap_or(false);
+        tuning::agree(search, config.as_ref())?;
         members.no_tags()?;
         // Notebooks send an empty event type where they mean none.
         let event_type = event_type.filter(|text| !text.is_empty());
-        Ok(Self { name, dataset_group, recipe, event_type, config, perform_auto_training })
+        Ok(Self { name, dataset_group, recipe, search, event_type, config, perform_auto_training })
     }
 }
 
@@ -97,11 +90,27 @@ impl UpdateSolution {
     }
 }
 
+/// One of `recipeArn` and `performAutoML` says what is trained.
+fn recipe(members: &Members<'_>, search: Search) -> Result<Option<Arn>, ApiError> {
+    match members.optional("recipeArn", Member::arn)? {
+        Some(recipe) if search.auto_ml => Err(ApiError::invalid(format!(
+            "'recipeArn' is {recipe} and 'performAutoML' is true: either name the recipe or let AutoML choose it."
+        ))),
+        None if !search.auto_ml => {
+            let known: Vec<_> = domain::recipes::CATALOGUE.iter().map(|r| r.arn().to_string()).collect();
+            Err(ApiError::invalid(format!(
+                "'recipeArn' is missing: a solution needs the recipe that it trains, or performAutoML. The recipes here \
+                 are {}.",
+                known.join(", ")
+            )))
+        }
+        recipe => Ok(recipe),
+    }
+}
+
 fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
     let members = member.object()?;
     for (part, what) in [
-        ("hpoConfig", "hyperparameter optimization"),
-        ("autoMLConfig", "the choice of a recipe by AutoML"),
         ("eventsConfig", "the weighting of event types"),
         ("optimizationObjective", "an optimization objective"),
         ("trainingDataConfig", "the choice of training columns"),
@@ -115,6 +124,10 @@ fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
         algorithm_hyperparameters: parameters("algorithmHyperParameters")?,
         feature_transformation_parameters: parameters("featureTransformationParameters")?,
         auto_training_config: members.optional("autoTrainingConfig", auto_training_config)?,
+        hpo_config: members.optional("hpoConfig", tuning::hpo_config)?.filter(|c| *c != Default::default()),
+        auto_ml_config: members
+            .optional("autoMLConfig", tuning::auto_ml_config)?
+            .filter(|c| *c != Default::default()),
     })
 }
 
@@ -148,6 +161,8 @@ pub(crate) fn config_value(config: &SolutionConfig) -> Value {
         .with_some("algorithmHyperParameters", map(&config.algorithm_hyperparameters))
         .with_some("featureTransformationParameters", map(&config.feature_transformation_parameters))
         .with_some("autoTrainingConfig", config.auto_training_config.as_ref().map(auto_training_value))
+        .with_some("hpoConfig", config.hpo_config.as_ref().map(tuning::hpo_value))
+        .with_some("autoMLConfig", config.auto_ml_config.as_ref().map(tuning::auto_ml_value))
         .into()
 }
 
@@ -183,16 +198,17 @@ pub(crate) fn strings(map: &BTreeMap<String, String>) -> Value {
     Value::Object(map.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect())
 }
 
-/// `solution` of `DescribeSolution`, with the newest of its versions.
-pub fn describe(solution: &Solution, latest: Option<&SolutionVersion>) -> Value {
+/// `solution` of `DescribeSolution`, with the newest of its versions, and what AutoML chose last.
+pub fn describe(solution: &Solution, latest: Option<&SolutionVersion>, best_recipe: Option<&Arn>) -> Value {
     summary_shape(solution)
         .arn("datasetGroupArn", &solution.dataset_group)
-        .with("performHPO", false)
-        .with("performAutoML", false)
+        .with("performHPO", solution.search.hpo)
+        .with("performAutoML", solution.search.auto_ml)
         .with("performAutoTraining", solution.perform_auto_training)
         .with("performIncrementalUpdate", false)
         .with_some("eventType", solution.event_type.as_deref())
         .with_some("solutionConfig", effective_config(solution))
+        .with_some("autoMLResult", best_recipe.map(|arn| Shape::new().arn("bestRecipeArn", arn)))
         .with_some("latestSolutionVersion", latest.map(crate::solution_version::summary))
         .with_some("latestSolutionUpdate", solution.latest_update.as_ref().map(update))
         .into()
@@ -208,7 +224,7 @@ fn summary_shape(solution: &Solution) -> Shape {
     Shape::new()
         .with("name", solution.name.as_str())
         .arn("solutionArn", &solution.arn)
-        .arn("recipeArn", &solution.recipe)
+        .with_some("recipeArn", solution.recipe.as_ref().map(Arn::as_str))
         .with("status", solution.lifecycle.status.as_str())
         .dates(solution.lifecycle.created, solution.lifecycle.updated)
 }

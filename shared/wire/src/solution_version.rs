@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::members::{Member, Members};
 use crate::shape::Shape;
+use crate::tuning;
 
 /// `CreateSolutionVersion`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,36 +15,44 @@ pub struct CreateSolutionVersion {
     pub name: Option<String>,
     /// What to train.
     pub solution: Arn,
+    /// From scratch, or on from an earlier version.
+    pub mode: TrainingMode,
 }
 
 impl CreateSolutionVersion {
-    /// Checks the request; only training from scratch is built.
+    /// Checks the request. AUTOTRAIN is the service's own word.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
         let name = members.optional("name", Member::name)?;
         let solution = members.required("solutionArn", Member::arn)?;
         let mode = members.optional("trainingMode", |m| m.word(&["FULL", "UPDATE", "AUTOTRAIN"]))?;
-        if let Some(mode @ ("UPDATE" | "AUTOTRAIN")) = mode {
-            return Err(ApiError::invalid(format!(
-                "'{mode}' at 'trainingMode' is not available in Osusume yet: use FULL or leave it out."
-            )));
-        }
+        let mode = match mode {
+            None | Some("FULL") => TrainingMode::Full,
+            Some("UPDATE") => TrainingMode::Update,
+            Some(mode) => {
+                return Err(ApiError::invalid(format!(
+                    "'{mode}' at 'trainingMode' is set by the service alone: use FULL or UPDATE, or leave it out."
+                )));
+            }
+        };
         members.no_tags()?;
-        Ok(Self { name, solution })
+        Ok(Self { name, solution, mode })
     }
 }
 
 /// `solutionVersion` of `DescribeSolutionVersion`.
 pub fn describe(version: &SolutionVersion) -> Value {
+    let chosen = !version.search.auto_ml || version.tuned.is_some();
     summary_shape(version)
         .with("name", version.name.as_str())
         .arn("solutionArn", &version.solution)
         .arn("datasetGroupArn", &version.dataset_group)
-        .arn("recipeArn", &version.recipe)
-        .with("performHPO", false)
-        .with("performAutoML", false)
+        .with_some("recipeArn", chosen.then(|| version.recipe.as_str()))
+        .with("performHPO", version.search.hpo)
+        .with("performAutoML", version.search.auto_ml)
         .with("performIncrementalUpdate", false)
         .with_some("eventType", version.event_type.as_deref())
         .with_some("solutionConfig", version.config.as_ref().map(crate::solution::config_value))
+        .with_some("tunedHPOParams", version.tuned.as_ref().map(|_| tuning::tuned_value(version)))
         .with_some("trainingHours", version.training_hours.map(|hours| rounded(hours, 3)))
         .into()
 }

@@ -1,7 +1,7 @@
 //! Solutions.
 
-use domain::resource::{DatasetGroup, Solution, SolutionUpdate};
-use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind};
+use domain::resource::{DatasetGroup, Solution, SolutionUpdate, SolutionVersion};
+use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Status, tuning};
 use lifecycle::auto_training::{Occasion, version_for};
 use lifecycle::{rules, version};
 use store::resources::UpdateError;
@@ -25,7 +25,9 @@ const LIST: List<Solution> = List {
 /// begins at once.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolution::parse(members)?;
-    version::hyperparameters(version::recipe(&request.recipe)?, request.config.as_ref())?;
+    let recipe = version::trained_recipe(request.recipe.as_ref(), request.config.as_ref())?;
+    version::hyperparameters(recipe, request.config.as_ref())?;
+    tuning::candidates(request.search, recipe, request.config.as_ref())?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let quota = control.quotas.solutions_per_group;
     control.room_for("solution", ResourceKind::Solution, Some(&request.dataset_group), quota).await?;
@@ -34,6 +36,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         name: request.name,
         dataset_group: request.dataset_group,
         recipe: request.recipe,
+        search: request.search,
         event_type: request.event_type,
         config: request.config,
         perform_auto_training: request.perform_auto_training,
@@ -66,8 +69,12 @@ async fn train_by_itself(control: &Control, solution: &Arn) {
 pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
     let arn = members.required("solutionArn", Member::arn)?;
     let solution: Solution = control.find(&arn).await?;
-    let latest = version::all(&control.resources, &arn).await?.pop();
-    Ok(Some(Shape::new().with("solution", shapes::describe(&solution, latest.as_ref())).into()))
+    let versions = version::all(&control.resources, &arn).await?;
+    let chosen =
+        |version: &&SolutionVersion| version.search.auto_ml && version.lifecycle.status == Status::Active;
+    let best_recipe = versions.iter().rfind(chosen).map(|version| &version.recipe);
+    let described = shapes::describe(&solution, versions.last(), best_recipe);
+    Ok(Some(Shape::new().with("solution", described).into()))
 }
 
 /// `UpdateSolution`. The new settings are in force at once; a training that has begun goes on.

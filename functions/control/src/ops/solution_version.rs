@@ -1,7 +1,8 @@
 //! Solution versions.
 
-use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingType};
-use domain::{ApiError, Arn, ResourceKind};
+use domain::recipes::Recipe;
+use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingMode, TrainingType};
+use domain::{ApiError, Arn, ResourceKind, Status};
 use lifecycle::rules;
 use lifecycle::version::{self, Asked};
 use store::resources::UpdateError;
@@ -25,6 +26,10 @@ const LIST: List<SolutionVersion> = List {
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolutionVersion::parse(members)?;
     let Parent { value: solution, row } = control.active_parent::<Solution>(&request.solution).await?;
+    let before = match request.mode {
+        TrainingMode::Full => None,
+        TrainingMode::Update => Some(updated(control, &solution).await?),
+    };
     let interactions = interactions(control, &solution.dataset_group).await?;
     let kind = ResourceKind::SolutionVersion;
     control.room_in_flight(kind, control.quotas.solution_versions_in_flight).await?;
@@ -35,10 +40,56 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         data: version::training_data(&control.resources, &solution.dataset_group).await?,
         now: (control.clock)(),
     };
-    let version = version::pending(&solution, asked)?;
+    let full = version::pending(&solution, asked)?;
+    let version = match before {
+        // What a search has found stays; searching again is a training from scratch.
+        Some(before) => SolutionVersion {
+            recipe: before.recipe,
+            hyperparameters: before.hyperparameters,
+            tuned: before.tuned,
+            training_mode: TrainingMode::Update,
+            updates: Some(before.arn),
+            ..full
+        },
+        None => full,
+    };
     let arn = version.arn.clone();
     control.create_and_launch(version, vec![row, interactions.row], Job::Train(arn.clone())).await?;
     Ok(Some(Shape::new().arn("solutionVersionArn", &arn).into()))
+}
+
+/// The version that an UPDATE goes on from: the newest ACTIVE one.
+///
+/// Fails with `InvalidInput` where none was trained from scratch, or its recipe has no weights to go on
+/// from.
+async fn updated(control: &Control, of: &Solution) -> Result<SolutionVersion, ApiError> {
+    let mut trained = version::all(&control.resources, &of.arn).await?;
+    if let Some(recipe) = of.recipe.as_ref().map(version::recipe).transpose()? {
+        must_allow_update(recipe)?;
+    }
+    trained.retain(|version| version.lifecycle.status == Status::Active);
+    let full = trained.iter().any(|version| version.training_mode == TrainingMode::Full);
+    match trained.pop() {
+        Some(latest) if full => {
+            must_allow_update(version::recipe(&latest.recipe)?)?;
+            Ok(latest)
+        }
+        _ => Err(ApiError::invalid(format!(
+            "'trainingMode' is UPDATE, but {} has no ACTIVE solution version that was trained with FULL: create one \
+             with trainingMode FULL first.",
+            of.arn
+        ))),
+    }
+}
+
+fn must_allow_update(recipe: &Recipe) -> Result<(), ApiError> {
+    if recipe.allows_update() {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "'trainingMode' is UPDATE, but {} has no weights to go on from: use FULL, which takes no longer.",
+        recipe.arn()
+    )))
 }
 
 /// The Interactions dataset that the training reads.

@@ -7,4 +7,5 @@ mod creation;
 mod deletion;
 mod lists;
 mod options;
+mod tuning;
 mod versions;

@@ -20,17 +20,12 @@ async fn nothing_that_is_not_done_is_accepted_silently() {
         (
             "CreateSolution",
             json!({ "name": "x", "datasetGroupArn": group, "recipeArn": HRNN }),
-            vec![
-                ("performHPO", json!(true)),
-                ("performAutoML", json!(true)),
-                ("performIncrementalUpdate", json!(true)),
-                ("tags", tags.clone()),
-            ],
+            vec![("performIncrementalUpdate", json!(true)), ("tags", tags.clone())],
         ),
         (
             "CreateSolutionVersion",
             json!({ "solutionArn": solution }),
-            vec![("trainingMode", json!("UPDATE")), ("tags", tags.clone())],
+            vec![("trainingMode", json!("AUTOTRAIN")), ("tags", tags.clone())],
         ),
         (
             "CreateCampaign",

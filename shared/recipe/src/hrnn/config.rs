@@ -45,6 +45,8 @@ pub struct Config {
 
     /// Passes over the data.
     pub epochs: Option<u32>,
+    /// Share of the passes that the data would get without `epochs`; at least two are made.
+    pub effort: f64,
     /// Users trained side by side.
     pub lanes: Option<usize>,
     /// Negatives shared by a step; 0 for the whole catalogue.
@@ -76,6 +78,7 @@ impl Default for Config {
             trusted_events: 1.0,
             request_dropout: 0.5,
             epochs: None,
+            effort: 1.0,
             lanes: None,
             negatives: None,
             seed: 1,
@@ -121,7 +124,8 @@ impl Config {
         let shards = lanes.div_ceil(32).max(2).min(lanes);
         let steps_per_epoch = (events / (lanes * self.bptt)).max(1);
         // Small data needs its passes: the weights start from noise and want some hundred steps.
-        let epochs = self.epochs.unwrap_or_else(|| (600 / steps_per_epoch).clamp(10, 60) as u32);
+        let whole = (600 / steps_per_epoch).clamp(10, 60) as f64;
+        let epochs = self.epochs.unwrap_or_else(|| (whole * self.effort).round().max(2.0) as u32);
         let negatives = self.negatives.unwrap_or(if items <= 1024 { 0 } else { 1024 });
         Plan { epochs, shards, lanes: lanes.div_ceil(shards), negatives }
     }

@@ -16,6 +16,7 @@ use super::config::{Config, Plan};
 use super::described::{AllFields, Described};
 use super::features::{GAP_CLASSES, gap_classes, log_share, popularity};
 use super::model::HrnnModel;
+use super::start::Start;
 
 /// How far a training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +68,19 @@ pub enum TrainError {
         /// NaN or infinity.
         loss: f64,
     },
+    /// The weights to go on from do not fit.
+    #[error(
+        "the version to go on from has {what} {found} instead of {expected}; create the solution version with \
+         trainingMode FULL"
+    )]
+    OtherSizes {
+        /// Name of the size.
+        what: &'static str,
+        /// Of the version.
+        found: usize,
+        /// Of this training.
+        expected: usize,
+    },
     /// The hook said so.
     #[error("the training was stopped")]
     Stopped,
@@ -82,6 +96,16 @@ pub type OnProgress<'a> = &'a dyn Fn(Progress) -> ControlFlow<()>;
 pub fn train(
     data: &Interactions,
     config: &Config,
+    progress: OnProgress<'_>,
+) -> Result<(HrnnModel, TrainingReport), TrainError> {
+    train_from(data, config, None, progress)
+}
+
+/// The same, on from the weights of `start` where there is one. Fails also when those are of other sizes.
+pub fn train_from(
+    data: &Interactions,
+    config: &Config,
+    start: Option<Start<'_>>,
     progress: OnProgress<'_>,
 ) -> Result<(HrnnModel, TrainingReport), TrainError> {
     let gaps: Vec<u32> =
@@ -104,6 +128,9 @@ pub fn train(
     if let Some(fields) = &fields {
         // The rows of metadata start at zero: what is never seen then says nothing.
         weights.input.resize((data.items.len() + fields.rows()) * settings.shape.embedding, 0.0);
+    }
+    if let Some(start) = start {
+        start.copy_to(&mut weights, &settings.shape, config, &data.items)?;
     }
     let negative_weights: Vec<f64> =
         counts.iter().map(|count| count.max(1.0).powf(config.negative_power)).collect();

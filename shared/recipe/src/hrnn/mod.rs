@@ -40,10 +40,12 @@ pub mod answer;
 pub mod batch;
 mod described;
 pub mod fit;
+pub mod start;
 pub mod tensors;
 mod top;
 
 pub use config::Config;
-pub use fit::{Progress, TrainError, TrainingReport, train};
+pub use fit::{Progress, TrainError, TrainingReport, train, train_from};
 pub use model::HrnnModel;
+pub use start::Start;
 pub use tensors::{Tensor, TensorError};

@@ -141,6 +141,14 @@ impl App {
 
     /// A trained version of a solution with the recipe's name.
     pub async fn trained(&self, recipe: &str) -> Arn {
+        let version = self.version(recipe, |_| ()).await;
+        self.steps.run(&Job::Train(version.clone())).await.unwrap();
+        at_rest(&self.get::<SolutionVersion>(&version).await.unwrap().lifecycle);
+        version
+    }
+
+    /// A version that was just asked for.
+    pub async fn version(&self, recipe: &str, with: impl FnOnce(&mut SolutionVersion)) -> Arn {
         let recipe = recipes::find_by_name(recipe).unwrap();
         let version = arn(ResourceKind::SolutionVersion, &format!("{}/00000001", recipe.name));
         let resolve = |declared| {
@@ -148,12 +156,15 @@ impl App {
         };
         let mut hyperparameters = resolve(recipe.hyperparameters);
         hyperparameters.0.extend(resolve(recipe.feature_parameters).0);
-        self.create(SolutionVersion {
+        let mut row = SolutionVersion {
             arn: version.clone(),
             name: version.tail().into(),
             solution: version.solution(),
             dataset_group: arn(ResourceKind::DatasetGroup, "films"),
             recipe: recipe.arn(),
+            search: Default::default(),
+            tuned: None,
+            updates: None,
             event_type: None,
             config: None,
             hyperparameters,
@@ -164,10 +175,10 @@ impl App {
             model: None,
             attempts: 0,
             lifecycle: Lifecycle::pending(EpochMillis::now()),
-        })
-        .await;
-        self.steps.run(&Job::Train(version.clone())).await.unwrap();
-        at_rest(&self.get::<SolutionVersion>(&version).await.unwrap().lifecycle);
+        };
+        with(&mut row);
+        let version = row.arn.clone();
+        self.create(row).await;
         version
     }
 
@@ -295,7 +306,7 @@ impl App {
     }
 }
 
-fn at_rest(life: &Lifecycle) {
+pub fn at_rest(life: &Lifecycle) {
     assert_eq!((life.status, &life.failure_reason), (Status::Active, &None));
 }
 

@@ -6,6 +6,7 @@ mod deploy;
 mod events;
 mod follow_up;
 mod ranges;
+mod tune;
 mod world;
 
 use std::future::Future;
