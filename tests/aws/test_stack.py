@@ -88,7 +88,9 @@ def test_a_search_goes_through_the_map_and_its_values_train_the_version(ministac
     (execution,) = [arn for arn, run in inputs.items() if json.loads(run["input"]) == {"arn": version}]
     events = machines.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-    assert entered.count("Trials") == 1 and entered.count("TrialInFunction") == 3, entered
+    # Had a trial left no receipt, the next round would have asked for it again.
+    once = ["Input", "Plan", "Go", "Trainer", "Trials", "NextTrials", "Go", "Trainer", "TrainInFunction"]
+    assert entered == once
 
 
 def test_answers_longer_than_a_stored_list_are_scored_by_the_model(runtime, campaign):
