@@ -19,6 +19,10 @@ use crate::tuning::{AutoMlConfig, HpoConfig, Search, Tuned};
 /// Any resource, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one row is moved a few times a request; a box would stand in every match"
+)]
 pub enum Resource {
     DatasetGroup(DatasetGroup),
     Schema(Schema),

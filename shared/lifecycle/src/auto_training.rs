@@ -113,10 +113,14 @@ fn free_id<'a>(
 ///
 /// Fails with `ResourceNotFound` or `ResourceInUse` when the solution or its data are being deleted,
 /// and where its parameters do not fit its recipe any more.
+///
+/// `live` is what came in beside the imports, as [`TrainingData::with`] takes it. On [`Occasion::Change`]
+/// nothing depends on it, so it may be left out.
 pub async fn version_for(
     resources: &Resources,
     solution: &Arn,
     occasion: Occasion,
+    live: Vec<(&str, String)>,
     now: EpochMillis,
 ) -> Result<Option<Job>, ApiError> {
     let Some(row) = resources.get(solution).await.map_err(ApiError::internal)? else { return Ok(None) };
@@ -125,6 +129,7 @@ pub async fn version_for(
         return Ok(None);
     }
     let data = version::training_data(resources, &solution.dataset_group).await?;
+    let data = live.into_iter().fold(data, |data, (source, identity)| data.with(source, identity));
     let versions = version::all(resources, &solution.arn).await?;
     let id = match next(&solution, &versions, &data, occasion, now) {
         Next::Nothing => return Ok(None),

@@ -126,9 +126,7 @@ fn default_name(arn: &Arn) -> String {
     }
 }
 
-/// What there is to train on in a dataset group now.
-///
-/// The one place that says so: who adds a source of training data adds it here.
+/// What is imported into a dataset group now. What came in live joins by [`TrainingData::with`].
 pub async fn training_data(resources: &Resources, group: &Arn) -> Result<TrainingData, ApiError> {
     let datasets =
         resources.list_all(ResourceKind::Dataset, Some(group)).await.map_err(ApiError::internal)?;

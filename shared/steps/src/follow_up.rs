@@ -9,7 +9,7 @@
 //! there, so a follow-up may be killed and repeated like any step. It is no part of the job that caused
 //! it: that job is done, whatever becomes of its follow-up.
 
-use domain::resource::{Campaign, Dataset, DatasetImportJob, DatasetType, Job, Solution, SolutionVersion};
+use domain::resource::{Campaign, Dataset, DatasetImportJob, DatasetType, Job, Solution};
 use domain::{ApiError, Arn, EpochMillis, ResourceKind, Status};
 use lifecycle::auto_training::{self, FORGOTTEN_AFTER_MS, Occasion};
 use lifecycle::campaign_update::{self, Change, Follow};
@@ -39,16 +39,14 @@ impl FollowUp {
 }
 
 impl Steps {
-    /// What follows from a job of this resource, if it has ended well: nothing from any other.
+    /// What follows from a job of this resource that has ended. A failed one leads to nothing new.
     pub async fn follow_up(&self, finished: &Arn) -> Result<FollowUp, Failure> {
         let mut follow_up = FollowUp::default();
         match finished.kind() {
             ResourceKind::DatasetImportJob => self.train_anew(finished, &mut follow_up).await?,
             ResourceKind::SolutionVersion => {
-                if self.has_ended_well::<SolutionVersion>(finished, |v| v.lifecycle.status).await? {
-                    let campaigns = self.children(ResourceKind::Campaign, Some(&finished.solution())).await?;
-                    self.move_on(campaigns, Occasion::Change, &mut follow_up).await;
-                }
+                let campaigns = self.children(ResourceKind::Campaign, Some(&finished.solution())).await?;
+                self.move_on(campaigns, Occasion::Change, &mut follow_up).await;
             }
             ResourceKind::Campaign => {
                 let campaign = self.resources.get_as::<Campaign>(finished).await;
@@ -64,7 +62,7 @@ impl Steps {
     pub async fn follow_up_all(&self) -> Result<FollowUp, Failure> {
         let mut follow_up = FollowUp::default();
         for solution in self.children::<Solution>(ResourceKind::Solution, None).await? {
-            self.train_if_needed(&solution.arn, Occasion::Schedule, &mut follow_up).await;
+            self.train_if_needed(&solution, Occasion::Schedule, &mut follow_up).await;
         }
         let campaigns = self.children(ResourceKind::Campaign, None).await?;
         self.move_on(campaigns, Occasion::Schedule, &mut follow_up).await;
@@ -86,14 +84,26 @@ impl Steps {
             return Ok(());
         }
         for solution in self.children::<Solution>(ResourceKind::Solution, Some(&dataset_group)).await? {
-            self.train_if_needed(&solution.arn, Occasion::Change, follow_up).await;
+            self.train_if_needed(&solution, Occasion::Change, follow_up).await;
         }
         Ok(())
     }
 
-    async fn train_if_needed(&self, solution: &Arn, occasion: Occasion, follow_up: &mut FollowUp) {
-        let asked = auto_training::version_for(&self.resources, solution, occasion, EpochMillis::now()).await;
-        follow_up.add(|| format!("creating a version of {solution} by itself"), asked);
+    async fn train_if_needed(&self, solution: &Solution, occasion: Occasion, follow_up: &mut FollowUp) {
+        if solution.schedule().is_none() {
+            return;
+        }
+        let asked = async {
+            let live = match occasion {
+                Occasion::Change => vec![],
+                Occasion::Schedule => {
+                    self.live_data(&solution.dataset_group).await.map_err(ApiError::internal)?
+                }
+            };
+            let now = EpochMillis::now();
+            auto_training::version_for(&self.resources, &solution.arn, occasion, live, now).await
+        };
+        follow_up.add(|| format!("creating a version of {} by itself", solution.arn), asked.await);
     }
 
     async fn move_on(
@@ -137,15 +147,6 @@ impl Steps {
             Err(UpdateError::Refused(error)) => Err(error),
             Err(error) => Err(ApiError::internal(error)),
         }
-    }
-
-    async fn has_ended_well<R: TryFrom<domain::Resource>>(
-        &self,
-        arn: &Arn,
-        status: impl FnOnce(&R) -> Status,
-    ) -> Result<bool, Failure> {
-        let found = self.resources.get_as::<R>(arn).await.doing(|| format!("reading {arn}"))?;
-        Ok(found.is_some_and(|found| status(&found.value) == Status::Active))
     }
 
     async fn children<R: TryFrom<domain::Resource>>(

@@ -8,14 +8,35 @@
 use dataset::Manifest;
 use dataset::csv::{ImportOptions, MemorySink, NamedInput, import_csv};
 use dataset::schema::{Field, Schema, rules};
+use domain::Arn;
 use domain::event::{Event, Record};
+use domain::hash::fnv1a64;
 use domain::resource::{self, DatasetType, SolutionVersion};
-use store::Told;
+use store::{StoreError, Told};
 
 use crate::failure::{Doing, Failure};
 use crate::{Steps, keys};
 
 impl Steps {
+    /// What came into a group live, for each dataset with any of it: its name and an identity that
+    /// changes with the content.
+    pub(crate) async fn live_data(&self, group: &Arn) -> Result<Vec<(&'static str, String)>, StoreError> {
+        let mut live = Vec::new();
+        let told = self.events.all(group).await?;
+        if !told.is_empty() {
+            let parts = told.iter().flat_map(|told| [told.user.as_str(), told.event.id.as_str()]);
+            live.push(("EVENTS", format!("{:016x}", fnv1a64(parts))));
+        }
+        for (kind, source) in [(DatasetType::Items, "PUT ITEMS"), (DatasetType::Users, "PUT USERS")] {
+            let records = self.events.records(group, kind).await?;
+            if !records.is_empty() {
+                let written: Vec<String> = records.iter().map(|record| format!("{record:?}")).collect();
+                live.push((source, format!("{:016x}", fnv1a64(written.iter().map(String::as_str)))));
+            }
+        }
+        Ok(live)
+    }
+
     /// Key of the manifest that a training of a version reads a dataset through; nothing where the group
     /// has no such dataset, or no row in it.
     ///

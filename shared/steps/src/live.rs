@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::resource::SolutionVersion;
 use domain::{Arn, Status};
-use store::{ListKey, StoredList, Who};
+use store::{ListKey, StoredList};
 use tokio::sync::Mutex;
 
 use crate::failure::{Doing, Failure};
@@ -59,11 +59,7 @@ impl LiveModels {
     ) -> Result<StoredList, Failure> {
         let (group, filter) = (&version.dataset_group, event_filter(version)?);
         let reading = || format!("reading events of {group}");
-        let mut events = self.steps.events.of(group, Who::User(id)).await.doing(reading)?;
-        // A visitor who is not known asks with the session's id.
-        if events.is_empty() {
-            events = self.steps.events.of(group, Who::Session(id)).await.doing(reading)?;
-        }
+        let events = self.steps.events.of(group, id).await.doing(reading)?;
         let id = id.to_owned();
         scored(move || {
             let past = Past::of(&model, &filter, &id, &events);

@@ -88,7 +88,7 @@ impl LiveModels {
         if places.is_empty() {
             return Ok(0);
         }
-        let events = self.steps().events.of(group, who).await;
+        let events = self.steps().events.of(group, who.id()).await;
         let events = Arc::new(events.doing(|| format!("reading events of {group}"))?);
         let (mut written, mut failed) = (0, None);
         for place in places {

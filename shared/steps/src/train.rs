@@ -26,6 +26,9 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
     let data_read = lifecycle::version::training_data(&steps.resources, &version.dataset_group)
         .await
         .doing(|| format!("reading what there is in {}", version.dataset_group))?;
+    let live = steps.live_data(&version.dataset_group).await;
+    let live = live.doing(|| format!("reading what came into {} live", version.dataset_group))?;
+    let data_read = live.into_iter().fold(data_read, |data, (source, identity)| data.with(source, identity));
     let start = match &version.updates {
         Some(before) => Some(Arc::new(start(steps, before).await?)),
         None => None,

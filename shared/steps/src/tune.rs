@@ -36,7 +36,9 @@ const READS_AT_ONCE: usize = 16;
 /// What all trials of a search have in common. Receipts of another plan are worth nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Pinned {
-    /// Manifest of the data.
+    /// Manifest of what was imported, if anything was.
+    imported: Option<String>,
+    /// Manifest of the data, with what had come in live when the search began.
     snapshot: String,
     /// Interactions in it.
     rows: u64,
@@ -213,22 +215,24 @@ impl Steps {
     /// Says what the trials are trained on. Receipts of something else go.
     async fn pin(&self, version: &SolutionVersion) -> Result<(), Failure> {
         let dataset = self.dataset(&version.dataset_group, DatasetType::Interactions).await?;
-        let snapshot = dataset.and_then(|dataset| dataset.active).ok_or_else(|| {
+        let imported = dataset.and_then(|dataset| dataset.active).map(|snapshot| snapshot.manifest_key);
+        let (seed, code_version) = (self.settings.seed, env!("CARGO_PKG_VERSION").to_owned());
+        // What comes in live during a search does not begin it anew.
+        let goes_on = |pinned: Pinned| {
+            (pinned.imported, pinned.seed, pinned.code_version)
+                == (imported.clone(), seed, code_version.clone())
+        };
+        if self.pinned(&version.arn).await?.is_some_and(goes_on) {
+            return Ok(());
+        }
+        let snapshot = self.training_snapshot(version, DatasetType::Interactions).await?.ok_or_else(|| {
             Failure::caller(format!(
-                "The dataset group {} has no imported interactions: create an Interactions dataset and import a CSV \
-                 first.",
+                "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
                 version.dataset_group
             ))
         })?;
-        let pinned = Pinned {
-            snapshot: snapshot.manifest_key,
-            rows: snapshot.rows,
-            seed: self.settings.seed,
-            code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        if self.pinned(&version.arn).await?.as_ref() == Some(&pinned) {
-            return Ok(());
-        }
+        let rows = self.manifest(&snapshot).await?.rows;
+        let pinned = Pinned { imported, snapshot, rows, seed, code_version };
         self.clear(keys::trials_prefix(&version.arn)).await?;
         let at = self.plan_at(&version.arn);
         let bytes = serde_json::to_vec(&pinned).doing(|| format!("writing {at}"))?;

@@ -94,20 +94,23 @@ impl Events {
         self.put_new(row::of_event(group, who, event, expires)).await
     }
 
-    /// A user's events, oldest first, with everything that was written before the call.
-    pub async fn of(&self, group: &Arn, who: Who<'_>) -> Result<Vec<Event>, StoreError> {
-        let partition = partition(group, DatasetType::Interactions, who.id());
-        let rows = self.query(&partition, Some(&key::prefix(who))).await?;
+    /// The events of a user or session, oldest first, with everything that was written before the call.
+    pub async fn of(&self, group: &Arn, id: &str) -> Result<Vec<Event>, StoreError> {
+        Ok(self.told(group, id).await?.into_iter().map(|told| told.event).collect())
+    }
+
+    async fn told(&self, group: &Arn, id: &str) -> Result<Vec<Told>, StoreError> {
+        let partition = partition(group, DatasetType::Interactions, id);
+        let rows = self.query(&partition, Some(&key::prefix(id))).await?;
         let told = rows.iter().filter_map(|row| row::told(&self.table, row).transpose());
-        let told: Vec<Told> = told.collect::<Result<_, _>>()?;
-        let mut events: Vec<Event> = told.into_iter().map(|told| told.event).collect();
-        events.sort_by_key(Event::order);
-        Ok(events)
+        let mut told: Vec<Told> = told.collect::<Result<_, _>>()?;
+        told.sort_by_key(|told| told.event.order());
+        Ok(told)
     }
 
     /// The user that a session was last seen with.
     pub async fn user_of(&self, group: &Arn, session: &str) -> Result<Option<String>, StoreError> {
-        let key = key::row_key(group, Who::Session(session), Sort::Tie);
+        let key = key::row_key(group, session, Sort::Tie);
         let got = self
             .client
             .get_item()
@@ -123,13 +126,13 @@ impl Events {
     /// Writes down whose session it is and hands its events over to the user. May be cut off and
     /// repeated: an event is deleted where it was only after it is where it belongs.
     pub async fn tie(&self, group: &Arn, session: &str, user: &str) -> Result<(), StoreError> {
-        let who = Who::Session(session);
         self.put_row(row::of_tie(group, session, user, self.anonymous_until())).await?;
-        let events = self.of(group, who).await?;
-        for event in &events {
-            self.put_new(row::of_event(group, Who::User(user), event, None)).await?;
+        let mut told = self.told(group, session).await?;
+        told.retain(|told| told.anonymous);
+        for told in &told {
+            self.put_new(row::of_event(group, Who::User(user), &told.event, None)).await?;
         }
-        let keys = events.iter().map(|event| key::row_key(group, who, Sort::Event(&event.id)));
+        let keys = told.iter().map(|told| key::row_key(group, session, Sort::Event(&told.event.id)));
         publish::delete(self.writer(), keys.collect()).await
     }
 

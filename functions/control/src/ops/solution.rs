@@ -55,7 +55,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
 async fn train_by_itself(control: &Control, solution: &Arn) {
     let begun = async {
         let now = (control.clock)();
-        if let Some(job) = version_for(&control.resources, solution, Occasion::Change, now).await? {
+        if let Some(job) = version_for(&control.resources, solution, Occasion::Change, vec![], now).await? {
             control.launcher.launch(job).await.map_err(ApiError::internal)?;
         }
         Ok::<_, ApiError>(())

@@ -26,9 +26,9 @@ const CLOCKS_APART_MS: i64 = 60_000;
 /// Lists that are scored and written at a time.
 const AT_ONCE: usize = 16;
 
-/// A user's events.
-#[derive(Default)]
+/// The events of a user or session.
 struct Doings {
+    /// Whether no user is known of any of them.
     anonymous: bool,
     events: Vec<Event>,
 }
@@ -43,8 +43,9 @@ impl Deployment {
         let told = steps.events.all(group).await.doing(|| format!("reading events of {group}"))?;
         let mut users: BTreeMap<String, Doings> = BTreeMap::new();
         for told in told {
-            let doings = users.entry(told.user).or_default();
-            doings.anonymous = told.anonymous;
+            let doings =
+                users.entry(told.user).or_insert_with(|| Doings { anonymous: true, events: Vec::new() });
+            doings.anonymous &= told.anonymous;
             doings.events.push(told.event);
         }
         // The training read the events after its version was created.

@@ -7,8 +7,10 @@ use domain::resource::{
 };
 use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Status, recipes};
 use steps::FollowUp;
+use store::Who;
 
 use crate::app::{App, arn, csv};
+use crate::events::happened;
 
 const RECIPE: &str = "aws-popularity-count";
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -223,6 +225,22 @@ async fn other_data_waits_for_the_schedule() {
     // The same data again, however late.
     age(&app, &second, 100 * 24).await;
     assert_eq!(jobs(app.steps.follow_up_all().await), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_in_live_is_trained_on_by_the_schedule() {
+    let app = App::start().await;
+    solution(&app).await;
+    let first = train(&app, after(&app, &first_import()).await).await;
+    happened(&app, Who::User("somebody"), 1).await;
+    assert_eq!(jobs(app.steps.follow_up_all().await), [], "an event is not yet the schedule");
+    age(&app, &first, 7 * 24).await;
+    let second = train(&app, jobs(app.steps.follow_up_all().await)).await;
+    assert_ne!(second, first);
+    age(&app, &second, 7 * 24).await;
+    assert_eq!(jobs(app.steps.follow_up_all().await), [], "there was no event since");
+    happened(&app, Who::User("somebody"), 2).await;
+    assert_eq!(jobs(app.steps.follow_up_all().await).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Arn;
 use domain::resource::DatasetType;
 
-use super::Who;
 use super::row::Row;
 use crate::lists::key::hash;
 use crate::tables::EVENTS;
@@ -37,24 +36,21 @@ fn shard(group: &Arn, dataset: DatasetType, number: u64) -> String {
     format!("{}/{}/{number:x}", group.tail(), dataset.as_str())
 }
 
-/// What the sort keys of a user's rows begin with. The length says where the id ends, so no id is the
-/// beginning of another's.
-pub(super) fn prefix(who: Who<'_>) -> String {
-    let kind = match who {
-        Who::User(_) => 'u',
-        Who::Session(_) => 's',
-    };
-    let id = short(who.id());
-    format!("{kind}{}:{id}/", id.len())
+/// What the sort keys of the rows of a user or session begin with. The length says where the id ends, so
+/// no id is the beginning of another's. A user and a session of the same id are one and the same, as they
+/// are in trainings and answers: clients that know nobody send the session as the user.
+pub(super) fn prefix(id: &str) -> String {
+    let id = short(id);
+    format!("{}:{id}/", id.len())
 }
 
-pub(super) fn row_key(group: &Arn, who: Who<'_>, sort: Sort<'_>) -> Row {
+pub(super) fn row_key(group: &Arn, id: &str, sort: Sort<'_>) -> Row {
     let rest = match sort {
         Sort::Event(id) => format!("e{}", short(id)),
         Sort::Tie => "t".to_owned(),
     };
-    let partition = partition(group, DatasetType::Interactions, who.id());
-    keyed(partition, format!("{}{rest}", prefix(who)))
+    let partition = partition(group, DatasetType::Interactions, id);
+    keyed(partition, format!("{}{rest}", prefix(id)))
 }
 
 pub(super) fn record_key(group: &Arn, dataset: DatasetType, id: &str) -> Row {
@@ -101,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_users_sessions_or_events_share_a_key() {
+    fn no_two_users_or_events_share_a_key() {
         let scope = Scope { region: "us-east-1".into(), account: "000000000000".into() };
         let group = scope.arn(ResourceKind::DatasetGroup, "films");
         let long = "お".repeat(256);
@@ -109,14 +105,12 @@ mod tests {
         let ids = ["1", "1/", "11", "1:1/e1", "/", &long, &longer];
         let mut keys = HashSet::new();
         for id in ids {
-            for who in [Who::User(id), Who::Session(id)] {
-                for event in ids {
-                    let key = row_key(&group, who, Sort::Event(event));
-                    assert!(key[EVENTS.range].as_s().unwrap().len() <= 1_024);
-                    assert!(keys.insert(name(&key)), "{id} {event}");
-                }
-                assert!(keys.insert(name(&row_key(&group, who, Sort::Tie))));
+            for event in ids {
+                let key = row_key(&group, id, Sort::Event(event));
+                assert!(key[EVENTS.range].as_s().unwrap().len() <= 1_024);
+                assert!(keys.insert(name(&key)), "{id} {event}");
             }
+            assert!(keys.insert(name(&row_key(&group, id, Sort::Tie))));
         }
     }
 
@@ -124,8 +118,8 @@ mod tests {
     fn a_key_is_what_it_was_when_the_first_table_was_written() {
         let scope = Scope { region: "us-east-1".into(), account: "000000000000".into() };
         let group = scope.arn(ResourceKind::DatasetGroup, "films");
-        let key = row_key(&group, Who::User("42"), Sort::Event("e-1"));
-        assert_eq!(name(&key), format!("films/INTERACTIONS/{:x} u2:42/ee-1", hash("42") % 16));
+        let key = row_key(&group, "42", Sort::Event("e-1"));
+        assert_eq!(name(&key), format!("films/INTERACTIONS/{:x} 2:42/ee-1", hash("42") % 16));
         assert_eq!(hash("42") % 16, 4);
     }
 }

@@ -16,21 +16,26 @@ use crate::tables::EVENTS;
 const OWNER: &str = "u";
 /// Attribute of an event or a record, as JSON.
 const BODY: &str = "d";
+/// Attribute of the events of a session whose user was not known.
+const ANONYMOUS: &str = "a";
 /// Attribute of the user that a session is tied to.
 const TIED: &str = "t";
 
 pub(super) type Row = HashMap<String, AttributeValue>;
 
 pub(super) fn of_event(group: &Arn, who: Who<'_>, event: &Event, expires: Option<EpochMillis>) -> Row {
-    let mut row = key::row_key(group, who, Sort::Event(&event.id));
+    let mut row = key::row_key(group, who.id(), Sort::Event(&event.id));
     row.insert(OWNER.to_owned(), text(who.id()));
     row.insert(BODY.to_owned(), json(event));
+    if matches!(who, Who::Session(_)) {
+        row.insert(ANONYMOUS.to_owned(), AttributeValue::Bool(true));
+    }
     expire(&mut row, expires);
     row
 }
 
 pub(super) fn of_tie(group: &Arn, session: &str, user: &str, expires: EpochMillis) -> Row {
-    let mut row = key::row_key(group, Who::Session(session), Sort::Tie);
+    let mut row = key::row_key(group, session, Sort::Tie);
     row.insert(OWNER.to_owned(), text(session));
     row.insert(TIED.to_owned(), text(user));
     expire(&mut row, Some(expires));
@@ -49,9 +54,8 @@ pub(super) fn told(table: &str, row: &Row) -> Result<Option<Told>, StoreError> {
         return Ok(None);
     }
     let user = owner(row).ok_or_else(|| corrupt(table, row, OWNER))?;
-    let sort = row.get(EVENTS.range).and_then(|a| a.as_s().ok()).map_or("", String::as_str);
     let event = body(table, row)?;
-    Ok(Some(Told { user: user.to_owned(), anonymous: sort.starts_with('s'), event }))
+    Ok(Some(Told { user: user.to_owned(), anonymous: row.contains_key(ANONYMOUS), event }))
 }
 
 /// Whose row it is.

@@ -28,7 +28,7 @@ fn every_call_can_be_spawned(
     is_send(lists.get_latest(shelf, arn, &store::ListKey::Cold));
     is_send(lists.publish(shelf, arn, futures::stream::iter(Vec::new()), |_| {}));
     is_send(lists.delete(shelf));
-    is_send(events.of(arn, store::Who::User("1")));
+    is_send(events.of(arn, "1"));
     is_send(events.all(arn));
     is_send(events.tie(arn, "s", "u"));
     is_send(objects.get(at));
