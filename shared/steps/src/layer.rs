@@ -60,7 +60,7 @@ impl Steps {
                 let must = |field: &Field| ["USER_ID", "ITEM_ID", "TIMESTAMP"].contains(&field.name.as_str());
                 schema.fields.iter_mut().filter(|field| !must(field)).for_each(|field| field.nullable = true);
                 let told = self.events.all(group).await.doing(reading)?;
-                written(&schema, &told, |column, told| of_event(column, told))
+                written(&schema, &told, of_event)
             }
             DatasetType::Items | DatasetType::Users => {
                 let records = self.events.records(group, kind).await.doing(reading)?;

@@ -12,10 +12,8 @@ fn defaults(recipe: &Recipe) -> Hyperparameters {
 
 fn candidate(name: &str) -> Candidate {
     let recipe = recipe(name);
-    let space = match domain::tuning::search_space(recipe, &BTreeMap::new(), None) {
-        Ok(space) => space,
-        Err(_) => Vec::new(),
-    };
+    // A recipe without anything to tune has nothing to search.
+    let space = domain::tuning::search_space(recipe, &BTreeMap::new(), None).unwrap_or_default();
     Candidate { recipe, space }
 }
 
