@@ -274,6 +274,38 @@ def test_batch_inference_answers_each_file(personalize, stack, campaign):
     assert all(len(answer["output"]["recommendedItems"]) == 3 for answer in answers)
 
 
+def test_batch_segments_answer_each_file(personalize, stack, films):
+    p = personalize
+    solution = p.create_solution(
+        name="segments",
+        datasetGroupArn=films["group"],
+        recipeArn="arn:aws:personalize:::recipe/aws-item-affinity",
+        solutionConfig={"algorithmHyperParameters": {"hidden_dimension": "32"}},
+    )["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    trained = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
+    assert trained["status"] == "ACTIVE", trained.get("failureReason")
+    for name, item in (("a", "film-3-1"), ("b", "film-5-2")):
+        body = json.dumps({"itemId": item}).encode() + b"\n" + b'{"itemId": "unheard of"}'
+        stack.s3.put_object(Bucket=stack.bucket, Key=f"wanted/{name}.json", Body=body)
+    job = p.create_batch_segment_job(
+        jobName="films",
+        solutionVersionArn=version,
+        numResults=4,
+        jobInput={"s3DataSource": {"path": f"s3://{stack.bucket}/wanted/"}},
+        jobOutput={"s3DataDestination": {"path": f"s3://{stack.bucket}/segments/"}},
+        roleArn=ROLE,
+    )["batchSegmentJobArn"]
+    ended = wait(p.describe_batch_segment_job, "batchSegmentJob", batchSegmentJobArn=job)
+    assert ended["status"] == "ACTIVE", ended.get("failureReason")
+    for name, taste in (("a", 3), ("b", 5)):
+        key = f"segments/{name}.json.out"
+        known, unknown = stack.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read().splitlines()
+        users = json.loads(known)["output"]["recommendedUsers"]
+        assert len(users) == 4 and all(int(user[1:]) % 10 == taste for user in users), users
+        assert "unheard of" in json.loads(unknown)["error"]
+
+
 def test_a_deployment_of_a_new_version_is_one_swap_and_can_be_taken_back(personalize, runtime, films, campaign):
     p = personalize
     version = p.create_solution_version(solutionArn=campaign["solution"])["solutionVersionArn"]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::ApiError;
 use domain::limits::PRECOMPUTED_RESULTS;
-use domain::recipes::{Algorithm, RecipeType};
+use domain::recipes::RecipeType;
 use store::{Found, ListKey, StoredList};
 use wire::runtime::{self, GetRecommendations};
 
@@ -49,11 +49,10 @@ fn key<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Result<ListK
         RecipeType::RelatedItems => {
             ListKey::Item(request.item_id.as_deref().ok_or_else(|| required("itemId"))?)
         }
+        // No campaign is created for segments; the list of popular items is what is left.
+        RecipeType::PopularItems | RecipeType::UserSegmentation => ListKey::Cold,
     };
-    match deployed.recipe.algorithm {
-        Algorithm::PopularityCount => Ok(ListKey::Cold),
-        Algorithm::Hrnn | Algorithm::Sims => Ok(key),
-    }
+    Ok(if deployed.recipe.one_for_all() { ListKey::Cold } else { key })
 }
 
 /// A list of the version that is served, and whose it is.

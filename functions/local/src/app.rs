@@ -55,6 +55,7 @@ const LOCAL_QUOTAS: Quotas = Quotas {
     imports_in_flight: 10_000,
     solution_versions_in_flight: 10_000,
     batch_inference_in_flight: 10_000,
+    batch_segment_in_flight: 10_000,
 };
 
 /// Scores with models that are loaded on demand.

@@ -45,12 +45,12 @@ enum Stage {
     DeployShard { arn: Arn, index: u32 },
     /// Moves the campaign to the published version.
     DeploySwap { arn: Arn },
-    /// Begins a batch inference job and lists its files.
-    BatchInferencePlan { arn: Arn },
+    /// Begins a batch inference or batch segment job and lists its files.
+    BatchPlan { arn: Arn },
     /// Answers one file.
-    BatchInferenceFile { arn: Arn, index: u32 },
-    /// Ends a batch inference job.
-    BatchInferenceFinish { arn: Arn },
+    BatchFile { arn: Arn, index: u32 },
+    /// Ends a batch job.
+    BatchFinish { arn: Arn },
     /// Begins what follows from a job that is done.
     FollowUp { arn: Arn },
     /// Begins what is due on schedules, and what should have followed and did not.
@@ -100,9 +100,9 @@ impl Stage {
             | Self::DeployPlan { arn }
             | Self::DeployShard { arn, .. }
             | Self::DeploySwap { arn }
-            | Self::BatchInferencePlan { arn }
-            | Self::BatchInferenceFile { arn, .. }
-            | Self::BatchInferenceFinish { arn }
+            | Self::BatchPlan { arn }
+            | Self::BatchFile { arn, .. }
+            | Self::BatchFinish { arn }
             | Self::FollowUp { arn }
             | Self::Delete { arn }
             | Self::Fail { arn, .. }
@@ -181,18 +181,16 @@ impl Workflow {
                 steps.swap(arn).await?;
                 json!({})
             }
-            Stage::BatchInferencePlan { arn } => {
-                match steps.begin_job(&Job::BatchInference(arn.clone())).await? {
-                    true => fan_out(steps.plan_batch_inference(arn).await?),
-                    false => nothing_to_do(),
-                }
-            }
-            Stage::BatchInferenceFile { arn, index } => {
+            Stage::BatchPlan { arn } => match steps.begin_batch(arn).await? {
+                true => fan_out(steps.plan_batch(arn).await?),
+                false => nothing_to_do(),
+            },
+            Stage::BatchFile { arn, index } => {
                 steps.answer_shard(arn, *index).await?;
                 json!({})
             }
-            Stage::BatchInferenceFinish { arn } => {
-                steps.finish_batch_inference(arn).await?;
+            Stage::BatchFinish { arn } => {
+                steps.finish_batch(arn).await?;
                 json!({})
             }
             Stage::FollowUp { arn } => self.launch(steps.follow_up(arn).await?).await?,
@@ -285,6 +283,7 @@ fn job(arn: &Arn) -> Option<Job> {
         ResourceKind::SolutionVersion => Job::Train(arn.clone()),
         ResourceKind::Campaign => Job::Deploy(arn.clone()),
         ResourceKind::BatchInferenceJob => Job::BatchInference(arn.clone()),
+        ResourceKind::BatchSegmentJob => Job::BatchSegment(arn.clone()),
         _ => return None,
     })
 }

@@ -135,6 +135,14 @@ impl Hyperparameters {
         }
     }
 
+    /// One of the declared words. The name is one that the recipe declares as such.
+    pub fn word(&self, name: &str) -> &str {
+        match self.0.get(name) {
+            Some(Value::Word(word)) => word,
+            other => panic!("hyperparameter {name} is declared as a word, found {other:?}"),
+        }
+    }
+
     /// A truth value. The name is one that the recipe declares as `true` or `false`.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.0.get(name), Some(Value::Word(word)) if word == "true")

@@ -20,6 +20,12 @@ pub const NUM_RESULTS_DEFAULT: usize = 25;
 pub const NUM_RESULTS_MAX: usize = 500;
 /// Recommendations kept precomputed for each user or item; longer answers are scored live.
 pub const PRECOMPUTED_RESULTS: usize = 100;
+/// Most users of a segment (guide).
+pub const SEGMENT_USERS_MAX: usize = 5_000_000;
+/// Most lines in one input file of a segment job of `aws-item-affinity` (guide, the recipe's page).
+pub const SEGMENT_ITEM_QUERIES_MAX: usize = 500;
+/// Most lines in one input file of a segment job of `aws-item-attribute-affinity` (the same).
+pub const SEGMENT_ATTRIBUTE_QUERIES_MAX: usize = 10;
 /// Page size of the list operations when `maxResults` is absent, and its maximum (botocore `MaxResults`).
 pub const LIST_RESULTS_MAX: usize = 100;
 /// How often a step that was cut off is tried again before its resource ends as CREATE FAILED.
@@ -55,6 +61,8 @@ pub struct Quotas {
     pub solution_versions_in_flight: usize,
     /// Batch inference jobs pending or in progress in a region.
     pub batch_inference_in_flight: usize,
+    /// Batch segment jobs pending or in progress in a region.
+    pub batch_segment_in_flight: usize,
 }
 
 impl Default for Quotas {
@@ -67,6 +75,7 @@ impl Default for Quotas {
             imports_in_flight: 5,
             solution_versions_in_flight: 20,
             batch_inference_in_flight: 5,
+            batch_segment_in_flight: 5,
         }
     }
 }

@@ -14,6 +14,10 @@ pub enum RecipeType {
     UserPersonalization,
     /// Items related to an item.
     RelatedItems,
+    /// The same items for everybody.
+    PopularItems,
+    /// Users for an item, or for items with an attribute; by batch segment jobs alone.
+    UserSegmentation,
 }
 
 impl RecipeType {
@@ -22,6 +26,8 @@ impl RecipeType {
         match self {
             Self::UserPersonalization => "USER_PERSONALIZATION",
             Self::RelatedItems => "RELATED_ITEMS",
+            Self::PopularItems => "POPULAR_ITEMS",
+            Self::UserSegmentation => "USER_SEGMENTATION",
         }
     }
 }
@@ -35,6 +41,10 @@ pub enum Algorithm {
     PopularityCount,
     /// Item-to-item co-occurrence.
     Sims,
+    /// Items whose popularity rises fastest.
+    TrendingNow,
+    /// The probability that a user takes an item next, for users side by side.
+    ItemAffinity,
 }
 
 impl Algorithm {
@@ -70,6 +80,11 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// Whether everybody gets the same list, so that one is all there is to keep.
+    pub fn one_for_all(&self) -> bool {
+        matches!(self.algorithm, Algorithm::PopularityCount | Algorithm::TrendingNow)
+    }
+
     /// `arn:aws:personalize:::recipe/<name>`.
     pub fn arn(&self) -> Arn {
         Arn::service_owned(ResourceKind::Recipe, self.name)
@@ -127,6 +142,14 @@ const USER_HISTORY_PERCENTILES: &[Hyperparameter] = &[
         tunable: false,
     },
 ];
+
+/// What the recipes for segments declare.
+const SEGMENT_DIMENSION: &[Hyperparameter] = &[Hyperparameter {
+    name: "hidden_dimension",
+    default: "149",
+    range: Range::Integer(32, 256),
+    tunable: false,
+}];
 
 /// Every recipe that can be trained.
 pub const CATALOGUE: &[Recipe] = &[
@@ -207,6 +230,31 @@ pub const CATALOGUE: &[Recipe] = &[
                 tunable: false,
             },
         ],
+        scored: false,
+    },
+    Recipe {
+        name: "aws-item-affinity",
+        recipe_type: RecipeType::UserSegmentation,
+        algorithm: Algorithm::ItemAffinity,
+        feature_transformation: "item-affinity",
+        description: "Finds the users who are most likely to interact with an item, for batch segment jobs.",
+        hyperparameters: SEGMENT_DIMENSION,
+        feature_parameters: &[],
+        scored: true,
+    },
+    Recipe {
+        name: "aws-trending-now",
+        recipe_type: RecipeType::PopularItems,
+        algorithm: Algorithm::TrendingNow,
+        feature_transformation: "trending-now",
+        description: "Recommends the items whose popularity rises fastest: the same list for every user.",
+        hyperparameters: &[],
+        feature_parameters: &[Hyperparameter {
+            name: "trend_discovery_frequency",
+            default: "2 hours",
+            range: Range::Categorical(&["30 minutes", "1 hour", "2 hours", "3 hours", "1 day"]),
+            tunable: false,
+        }],
         scored: false,
     },
 ];

@@ -33,6 +33,7 @@ pub enum Resource {
     Campaign(Campaign),
     BatchInferenceJob(BatchInferenceJob),
     EventTracker(EventTracker),
+    BatchSegmentJob(BatchSegmentJob),
 }
 
 /// A container for the datasets and models of one application.
@@ -469,6 +470,30 @@ pub struct EventTracker {
     pub lifecycle: Lifecycle,
 }
 
+/// Users for a file of items or attributes of items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchSegmentJob {
+    /// `batch-segment-job/<jobName>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub job_name: String,
+    /// The model.
+    pub solution_version: Arn,
+    /// Users for each line.
+    pub num_results: Option<u32>,
+    /// JSON Lines object or prefix.
+    pub input_path: String,
+    /// Prefix that ends in `/`.
+    pub output_path: String,
+    /// Echoed to the caller.
+    pub role_arn: String,
+    /// How often the work was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
 impl Resource {
     /// The resource's own ARN.
     pub fn arn(&self) -> &Arn {
@@ -482,6 +507,7 @@ impl Resource {
             Self::Campaign(r) => &r.arn,
             Self::BatchInferenceJob(r) => &r.arn,
             Self::EventTracker(r) => &r.arn,
+            Self::BatchSegmentJob(r) => &r.arn,
         }
     }
 
@@ -502,6 +528,7 @@ impl Resource {
             Self::Campaign(r) => Some(r.solution_version.solution()),
             Self::BatchInferenceJob(r) => Some(r.solution_version.clone()),
             Self::EventTracker(r) => Some(r.dataset_group.clone()),
+            Self::BatchSegmentJob(r) => Some(r.solution_version.clone()),
         }
     }
 
@@ -517,6 +544,7 @@ impl Resource {
             Self::Campaign(r) => Some(&r.lifecycle),
             Self::BatchInferenceJob(r) => Some(&r.lifecycle),
             Self::EventTracker(r) => Some(&r.lifecycle),
+            Self::BatchSegmentJob(r) => Some(&r.lifecycle),
         }
     }
 
@@ -532,6 +560,7 @@ impl Resource {
             Self::Campaign(r) => Some(&mut r.lifecycle),
             Self::BatchInferenceJob(r) => Some(&mut r.lifecycle),
             Self::EventTracker(r) => Some(&mut r.lifecycle),
+            Self::BatchSegmentJob(r) => Some(&mut r.lifecycle),
         }
     }
 }
@@ -564,7 +593,8 @@ conversions!(
     SolutionVersion,
     Campaign,
     BatchInferenceJob,
-    EventTracker
+    EventTracker,
+    BatchSegmentJob
 );
 
 /// Work that goes on after the call that asked for it has been answered.
@@ -581,6 +611,8 @@ pub enum Job {
     Deploy(Arn),
     /// Answer a file of users or items.
     BatchInference(Arn),
+    /// Find the users for a file of items or attributes.
+    BatchSegment(Arn),
     /// Remove a resource with everything that hangs on it.
     Delete(Arn),
 }
@@ -593,6 +625,7 @@ impl Job {
             | Self::Train(a)
             | Self::Deploy(a)
             | Self::BatchInference(a)
+            | Self::BatchSegment(a)
             | Self::Delete(a) => a,
         }
     }

@@ -12,6 +12,9 @@ pub mod ranking;
 pub mod hrnn;
 pub mod popularity;
 pub mod sims;
+pub mod trending;
+
+pub mod segments;
 
 pub mod model;
 pub mod tuning;

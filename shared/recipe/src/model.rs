@@ -15,16 +15,19 @@ use crate::hrnn::{self, HrnnModel};
 use crate::popularity::PopularityCount;
 use crate::ranking::{Query, RankedList, Recommender};
 use crate::sims::{self, Sims};
+use crate::trending::{self, TrendingNow};
 
 /// A trained model of any recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Model {
-    /// `aws-hrnn`.
+    /// `aws-hrnn`, and the recipes for segments, which ask the same network about users side by side.
     Hrnn(Box<HrnnModel>),
     /// `aws-popularity-count`.
     PopularityCount(PopularityCount),
     /// `aws-sims`.
     Sims(Sims),
+    /// `aws-trending-now`.
+    TrendingNow(TrendingNow),
 }
 
 impl Model {
@@ -34,6 +37,7 @@ impl Model {
             Self::Hrnn(model) => &**model,
             Self::PopularityCount(model) => model,
             Self::Sims(model) => model,
+            Self::TrendingNow(model) => model,
         }
     }
 }
@@ -180,7 +184,20 @@ pub fn train(
         return Err(TrainError::Stopped);
     }
     match recipe.algorithm {
-        Algorithm::Hrnn => train_hrnn(parameters, data, options, progress),
+        Algorithm::Hrnn => {
+            let (low, high) = featurization::user_percentiles(parameters);
+            let kept = featurization::users_within(data, low, high);
+            let config = hrnn::Config::from_hyperparameters(parameters, options.seed, options.threads);
+            if kept.len() == data.users.len() {
+                train_hrnn(config, data, options, progress)
+            } else {
+                train_hrnn(config, &featurization::subset(data, &kept), options, progress)
+            }
+        }
+        Algorithm::ItemAffinity => {
+            let config = hrnn::Config::for_segments(parameters, options.seed, options.threads);
+            train_hrnn(config, data, options, progress)
+        }
         Algorithm::PopularityCount => {
             Ok(counted(data, progress, || Model::PopularityCount(PopularityCount::train(data))))
         }
@@ -188,18 +205,19 @@ pub fn train(
             let config = sims::Config::from_hyperparameters(parameters, options.threads);
             Ok(counted(data, progress, || Model::Sims(Sims::train(data, &config))))
         }
+        Algorithm::TrendingNow => {
+            let interval = trending::interval(parameters);
+            Ok(counted(data, progress, || Model::TrendingNow(TrendingNow::train(data, interval))))
+        }
     }
 }
 
 fn train_hrnn(
-    parameters: &Hyperparameters,
+    mut config: hrnn::Config,
     data: &Interactions,
     options: &TrainOptions,
     progress: OnProgress<'_>,
 ) -> Result<Trained, TrainError> {
-    let (low, high) = featurization::user_percentiles(parameters);
-    let kept = featurization::users_within(data, low, high);
-    let mut config = hrnn::Config::from_hyperparameters(parameters, options.seed, options.threads);
     config.epochs = options.epochs;
     config.effort = options.effort;
     let start = match options.start.as_deref() {
@@ -213,12 +231,7 @@ fn train_hrnn(
         progress(Progress { done: p.done, total: p.total, unit: "events", loss: Some(p.loss) });
         if options.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let trained = if kept.len() == data.users.len() {
-        hrnn::train_from(data, &config, start, &tell)
-    } else {
-        hrnn::train_from(&featurization::subset(data, &kept), &config, start, &tell)
-    };
-    let (model, report) = trained.map_err(|error| match error {
+    let (model, report) = hrnn::train_from(data, &config, start, &tell).map_err(|error| match error {
         hrnn::TrainError::Stopped => TrainError::Stopped,
         error => TrainError::Hrnn(error),
     })?;

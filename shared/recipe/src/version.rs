@@ -11,13 +11,14 @@ use std::time::Instant;
 use dataset::Interactions;
 use domain::hyperparameters::Hyperparameters;
 use domain::limits::NUM_RESULTS_MAX;
-use domain::recipes::{Recipe, RecipeType};
+use domain::recipes::{Algorithm, Recipe, RecipeType};
 use domain::resource::Metric;
 
 use crate::evaluation::{self, TEST_INTERACTIONS_MIN};
 use crate::featurization::check_size;
 use crate::model::{self, Model, Progress, TrainError, TrainOptions};
 use crate::popularity::PopularityCount;
+use crate::{segments, trending};
 
 /// What is being done at the moment, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,11 +58,11 @@ pub struct TrainedVersion {
 pub struct Report {
     /// Of the same configuration, trained on the split. Empty when nobody could be held out.
     pub metrics: BTreeMap<String, Metric>,
-    /// Of `aws-popularity-count` on the same split.
+    /// Of `aws-popularity-count` on the same split; for segments of naming the most active users.
     pub baseline: BTreeMap<String, Metric>,
     /// Means of the differences between the two, user by user (without coverage).
     pub advantage: BTreeMap<String, Metric>,
-    /// Users that the metrics are means over.
+    /// Users that the metrics are means over; for segments, those of whom something was hidden.
     pub test_users: usize,
     /// Why there are no metrics, where there are none.
     pub no_metrics: Option<String>,
@@ -75,6 +76,11 @@ pub struct Report {
 pub const HEADLINE: &str = "normalized_discounted_cumulative_gain_at_25";
 
 impl Report {
+    /// Of so many test users, of whom nothing is known yet.
+    fn begun(test_users: usize, epochs: Option<u32>) -> Self {
+        Self { test_users, no_metrics: None, ..Self::without_metrics(String::new(), epochs) }
+    }
+
     fn without_metrics(why: String, epochs: Option<u32>) -> Self {
         Self {
             metrics: BTreeMap::new(),
@@ -89,7 +95,11 @@ impl Report {
 
     /// One sentence on how the model stands against the baseline.
     pub fn verdict(&self) -> String {
-        let Some(advantage) = self.advantage.get(HEADLINE) else {
+        let (headline, name, baseline) = match self.metrics.contains_key(segments::evaluation::HEADLINE) {
+            true => (segments::evaluation::HEADLINE, "Recall at 1 %", "naming the most active users"),
+            false => (HEADLINE, "NDCG@25", "aws-popularity-count"),
+        };
+        let Some(advantage) = self.advantage.get(headline) else {
             return self.no_metrics.clone().unwrap_or_else(|| "There are no metrics.".to_owned());
         };
         let how = if advantage.low > 0.0 {
@@ -100,7 +110,7 @@ impl Report {
             "cannot be told apart from"
         };
         format!(
-            "The model {how} aws-popularity-count: NDCG@25 differs by {:+.4} (95 % interval {:+.4} to {:+.4}, \
+            "The model {how} {baseline}: {name} differs by {:+.4} (95 % interval {:+.4} to {:+.4}, \
              {} test users).",
             advantage.value, advantage.low, advantage.high, self.test_users
         )
@@ -148,6 +158,9 @@ fn measure(
             options.epochs,
         ));
     }
+    if recipe.recipe_type == RecipeType::UserSegmentation {
+        return measure_segments(recipe, parameters, data, options, progress);
+    }
     let split = evaluation::split(data, options.seed);
     let test_users = split.test_users();
     if test_users == 0 {
@@ -160,8 +173,7 @@ fn measure(
             options.epochs,
         ));
     }
-    let mut report = Report { test_users, ..Report::without_metrics(String::new(), options.epochs) };
-    report.no_metrics = None;
+    let mut report = Report::begun(test_users, options.epochs);
     let started = Instant::now();
     let trained =
         model::train(recipe, parameters, &split.train, options, &|p| progress(Stage::TrainOnSplit, p))?;
@@ -181,6 +193,52 @@ fn measure(
     report.metrics = own.metrics(options.seed);
     report.baseline = baseline.metrics(options.seed);
     report.advantage = own.advantage_over(&baseline, options.seed);
+    if recipe.algorithm == Algorithm::TrendingNow
+        && let Some([own, popular]) =
+            trending::prediction_accuracy(data, trending::interval(parameters), options.seed)
+    {
+        report.metrics.insert(trending::ACCURACY.to_owned(), own);
+        report.baseline.insert(trending::ACCURACY.to_owned(), popular);
+    }
+    report.seconds[1] = started.elapsed().as_secs_f64();
+    told(total);
+    Ok(report)
+}
+
+/// The same for segments, whose split hides the newest fifth of every user instead of a tenth of the
+/// users.
+fn measure_segments(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    progress: OnStage<'_>,
+) -> Result<Report, TrainError> {
+    let split = segments::evaluation::split(data);
+    let test_users = split.test_users();
+    let mut report = Report::begun(test_users, options.epochs);
+    if test_users == 0 {
+        report.no_metrics = Some(format!(
+            "There are no metrics: they need users with at least 5 interactions, to hide the newest fifth of, and \
+             none of the {} users has as many.",
+            data.users.len()
+        ));
+        return Ok(report);
+    }
+    let started = Instant::now();
+    let trained =
+        model::train(recipe, parameters, &split.train, options, &|p| progress(Stage::TrainOnSplit, p))?;
+    report.seconds[0] = started.elapsed().as_secs_f64();
+    report.epochs = trained.epochs;
+    let Model::Hrnn(network) = &trained.model else { return Ok(report) };
+
+    let started = Instant::now();
+    let total = test_users as u64;
+    let told = |done| progress(Stage::Evaluate, Progress { done, total, unit: "users", loss: None });
+    told(0);
+    let questions = segments::evaluation::items(data);
+    let found = segments::evaluation::evaluate(network, &split, questions, options.seed, options.threads);
+    (report.metrics, report.baseline, report.advantage) = (found.metrics, found.baseline, found.advantage);
     report.seconds[1] = started.elapsed().as_secs_f64();
     told(total);
     Ok(report)

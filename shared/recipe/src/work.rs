@@ -12,9 +12,12 @@ use crate::hrnn::Config;
 /// number: they are through in seconds.
 pub fn multiply_adds(recipe: &Recipe, parameters: &Hyperparameters, interactions: u64) -> u64 {
     match recipe.algorithm {
-        Algorithm::PopularityCount | Algorithm::Sims => interactions,
-        Algorithm::Hrnn => {
-            let config = Config::from_hyperparameters(parameters, 0, 0);
+        Algorithm::PopularityCount | Algorithm::Sims | Algorithm::TrendingNow => interactions,
+        Algorithm::Hrnn | Algorithm::ItemAffinity => {
+            let config = match recipe.algorithm {
+                Algorithm::Hrnn => Config::from_hyperparameters(parameters, 0, 0),
+                _ => Config::for_segments(parameters, 0, 0),
+            };
             // The catalogue is not known yet; a large one is the dearer case.
             let plan = config.plan(usize::try_from(interactions).unwrap_or(usize::MAX), usize::MAX);
             let (e, h, s) = (config.embedding as u64, config.hidden_dimension as u64, plan.negatives as u64);

@@ -67,7 +67,9 @@ async fn begin(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
 }
 
 async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
-    remove_children(steps, ResourceKind::BatchInferenceJob, arn).await?;
+    for kind in [ResourceKind::BatchInferenceJob, ResourceKind::BatchSegmentJob] {
+        remove_children(steps, kind, arn).await?;
+    }
     remove_objects(steps, &keys::model_prefix(arn)).await?;
     remove_objects(steps, &keys::training_prefix(arn)).await?;
     remove_objects(steps, &keys::trials_prefix(arn)).await?;
@@ -83,8 +85,8 @@ async fn remove_live(steps: &Steps, group: &Arn, dataset: DatasetType) -> Result
 async fn remove_children(steps: &Steps, kind: ResourceKind, parent: &Arn) -> Result<(), Failure> {
     let children = steps.resources.list_all(kind, Some(parent)).await;
     for child in children.doing(|| format!("listing what belongs to {parent}"))? {
-        if kind == ResourceKind::BatchInferenceJob {
-            remove_objects(steps, &keys::batch_inference_prefix(child.arn())).await?;
+        if matches!(kind, ResourceKind::BatchInferenceJob | ResourceKind::BatchSegmentJob) {
+            remove_objects(steps, &keys::batch_prefix(child.arn())).await?;
         }
         remove(steps, child.arn()).await?;
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use domain::Status;
 use domain::limits::{NUM_RESULTS_MAX, PRECOMPUTED_RESULTS};
-use domain::recipes::{Algorithm, Recipe, RecipeType};
+use domain::recipes::{Recipe, RecipeType};
 use domain::resource::{Campaign, SolutionVersion};
 use futures::StreamExt;
 use recipe::precompute;
@@ -86,11 +86,16 @@ impl Deployment {
         }
         let recipe = recipe_of(&version)?;
         let model = trained(&version)?;
-        let lists = match (recipe.algorithm, recipe.recipe_type) {
-            // One list for everybody.
-            (Algorithm::PopularityCount, _) => 0,
-            (_, RecipeType::UserPersonalization) => model.users,
-            (_, RecipeType::RelatedItems) => model.items,
+        let lists = match recipe.recipe_type {
+            RecipeType::UserSegmentation => {
+                return Err(Failure::caller(format!(
+                    "A campaign cannot serve the recipe {}: get its segments with CreateBatchSegmentJob.",
+                    recipe.arn()
+                )));
+            }
+            _ if recipe.one_for_all() => 0,
+            RecipeType::RelatedItems => model.items,
+            RecipeType::UserPersonalization | RecipeType::PopularItems => model.users,
         };
         let lists = u32::try_from(lists).doing(|| format!("counting the lists of {}", version.arn))?;
         Ok(Self { campaign, target, version, recipe, lists })
@@ -139,8 +144,8 @@ impl Deployment {
         let publishing = || format!("publishing the lists of {version}");
         let fail = |cause: String| Failure::Internal { doing: publishing(), cause: cause.into() };
         let known = match self.recipe.recipe_type {
-            RecipeType::UserPersonalization => model.data.users.len(),
             RecipeType::RelatedItems => model.loaded.items.len(),
+            _ => model.data.users.len(),
         };
         if self.lists != 0 && self.lists as usize != known {
             return Err(fail(format!("it was trained for {} lists and its data has {known}", self.lists)));
@@ -186,8 +191,8 @@ fn score(
 ) -> Result<(), store::lists::EncodeError> {
     if cold {
         let cold = match recipe_type {
-            RecipeType::UserPersonalization => model.for_nobody(NUM_RESULTS_MAX),
             RecipeType::RelatedItems => model.popular(NUM_RESULTS_MAX),
+            _ => model.for_nobody(NUM_RESULTS_MAX),
         };
         if send.blocking_send(ListRow::new(ListKey::Cold, &cold)?).is_err() {
             return Ok(());
@@ -195,19 +200,19 @@ fn score(
     }
     let recommender = &model.loaded.model;
     match recipe_type {
-        RecipeType::UserPersonalization => {
-            for (user, list) in
-                precompute::user_lists(recommender, &model.data, lists, PRECOMPUTED_RESULTS, false)
-            {
-                let key = ListKey::User(model.data.users.id(user));
+        RecipeType::RelatedItems => {
+            for (item, list) in precompute::item_lists(recommender, lists, PRECOMPUTED_RESULTS) {
+                let key = ListKey::Item(model.loaded.items.id(item));
                 if send.blocking_send(ListRow::new(key, &model.named(list))?).is_err() {
                     return Ok(());
                 }
             }
         }
-        RecipeType::RelatedItems => {
-            for (item, list) in precompute::item_lists(recommender, lists, PRECOMPUTED_RESULTS) {
-                let key = ListKey::Item(model.loaded.items.id(item));
+        _ => {
+            for (user, list) in
+                precompute::user_lists(recommender, &model.data, lists, PRECOMPUTED_RESULTS, false)
+            {
+                let key = ListKey::User(model.data.users.id(user));
                 if send.blocking_send(ListRow::new(key, &model.named(list))?).is_err() {
                     return Ok(());
                 }

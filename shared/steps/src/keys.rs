@@ -50,9 +50,9 @@ pub fn deployment_prefix(campaign: &Arn, version: &Arn) -> String {
     format!("{}{}/", deployments_prefix(campaign), version.tail())
 }
 
-/// What the stages of a batch inference job leave for each other.
-pub fn batch_inference_prefix(job: &Arn) -> String {
-    format!("{INTERNAL}batch-inference/{}/", job.tail())
+/// What the stages of a batch job leave for each other. Jobs of different kinds may share a name.
+pub fn batch_prefix(job: &Arn) -> String {
+    format!("{INTERNAL}{}/{}/", job.kind().segment(), job.tail())
 }
 
 /// Where an upload goes that shall import itself.

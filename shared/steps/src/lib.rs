@@ -1,15 +1,15 @@
-//! The work behind the API: import, training, deployment, batch inference, deletion.
+//! The work behind the API: import, training, deployment, batch jobs, deletion.
 //!
 //! Each job is an async function that reads everything from the store, may be killed at any point
 //! and may be repeated: it writes under keys derived from its own resource and ends in one
 //! conditional write. Step Functions calls the same functions in the cloud that the local runner
 //! calls in process. Read [`run`] first; it is the frame around every job. Publishing and batch
-//! inference can also be done shard by shard, by as many processes as there are; [`stages`] says how.
+//! jobs can also be done shard by shard, by as many processes as there are; [`stages`] says how.
 //! [`follow_up`] says what a job that is done leads to.
 
 pub mod run;
 
-pub mod batch_inference;
+pub mod batch;
 pub mod delete;
 pub mod deploy;
 pub mod follow_up;

@@ -5,14 +5,16 @@
 //! ends as `CREATE FAILED` instead of for ever.
 
 use domain::limits::ATTEMPTS_MAX;
-use domain::resource::{BatchInferenceJob, Campaign, DatasetImportJob, Job, SolutionVersion};
+use domain::resource::{
+    BatchInferenceJob, BatchSegmentJob, Campaign, DatasetImportJob, Job, SolutionVersion,
+};
 use domain::status::{Lifecycle, Status};
 use domain::{Arn, EpochMillis, Resource};
 use store::resources::UpdateError;
 
 use crate::deploy::Target;
 use crate::failure::{Failure, chain};
-use crate::{Steps, batch_inference, delete, deploy, import, train};
+use crate::{Steps, batch, delete, deploy, import, train};
 
 /// A resource that a job brings from `CREATE PENDING` to its end.
 pub(crate) trait Work:
@@ -48,7 +50,8 @@ macro_rules! work {
 work!(
     DatasetImportJob => import::import,
     SolutionVersion => train::train,
-    BatchInferenceJob => batch_inference::answer,
+    BatchInferenceJob => batch::answer,
+    BatchSegmentJob => batch::answer,
 );
 
 impl Work for Campaign {
@@ -87,6 +90,7 @@ impl Steps {
             Job::Train(arn) => self.attempt::<SolutionVersion>(arn).await,
             Job::Deploy(arn) => self.attempt::<Campaign>(arn).await,
             Job::BatchInference(arn) => self.attempt::<BatchInferenceJob>(arn).await,
+            Job::BatchSegment(arn) => self.attempt::<BatchSegmentJob>(arn).await,
             Job::Delete(arn) => delete::delete(self, arn).await,
         }
     }
@@ -101,6 +105,7 @@ impl Steps {
             Job::Train(_) => matches!(self.begin::<SolutionVersion>(arn).await?, Begun::Go(_)),
             Job::Deploy(_) => matches!(self.begin::<Campaign>(arn).await?, Begun::Go(_)),
             Job::BatchInference(_) => matches!(self.begin::<BatchInferenceJob>(arn).await?, Begun::Go(_)),
+            Job::BatchSegment(_) => matches!(self.begin::<BatchSegmentJob>(arn).await?, Begun::Go(_)),
             Job::Delete(_) => true,
         })
     }
@@ -115,6 +120,7 @@ impl Steps {
             Job::Train(_) => self.end::<SolutionVersion>(arn, how()).await,
             Job::Deploy(_) => self.end::<Campaign>(arn, how()).await,
             Job::BatchInference(_) => self.end::<BatchInferenceJob>(arn, how()).await,
+            Job::BatchSegment(_) => self.end::<BatchSegmentJob>(arn, how()).await,
             // A deletion that failed stays pending and is begun again at the next start.
             Job::Delete(_) => Ok(()),
         }
@@ -142,6 +148,7 @@ impl Steps {
                 Resource::SolutionVersion(_) => Some(Job::Train(arn)),
                 Resource::Campaign(_) => Some(Job::Deploy(arn)),
                 Resource::BatchInferenceJob(_) => Some(Job::BatchInference(arn)),
+                Resource::BatchSegmentJob(_) => Some(Job::BatchSegment(arn)),
                 _ => None,
             },
         }

@@ -1,10 +1,11 @@
 //! Batch inference: `CreateBatchInferenceJob` and what describe and list show.
 
+use domain::ApiError;
 use domain::limits::NUM_RESULTS_MAX;
 use domain::resource::BatchInferenceJob;
-use domain::{ApiError, Arn};
 use serde_json::Value;
 
+use crate::batch_job::{BatchJob, details};
 use crate::members::{Member, Members};
 use crate::shape::Shape;
 
@@ -13,18 +14,8 @@ const MODE: &str = "BATCH_INFERENCE";
 /// `CreateBatchInferenceJob`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateBatchInferenceJob {
-    /// Unique in the region.
-    pub job_name: String,
-    /// The model.
-    pub solution_version: Arn,
-    /// Answers for each line.
-    pub num_results: Option<u32>,
-    /// JSON Lines object or prefix.
-    pub input_path: String,
-    /// Prefix that ends in `/`.
-    pub output_path: String,
-    /// Echoed to the caller.
-    pub role_arn: String,
+    /// What every batch job has.
+    pub job: BatchJob,
     /// Whether parameters of exploration were given, which only recipes that explore can honour.
     pub explores: bool,
 }
@@ -32,19 +23,7 @@ pub struct CreateBatchInferenceJob {
 impl CreateBatchInferenceJob {
     /// Checks the request.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
-        let job_name = members.required("jobName", Member::name)?;
-        let solution_version = members.required("solutionVersionArn", Member::arn)?;
-        let most = NUM_RESULTS_MAX as i64;
-        let num_results = members.optional("numResults", |m| Ok(m.integer(1, most)? as u32))?;
-        let input_path = location(members, "jobInput", "s3DataSource", "Invalid S3 input path")?;
-        let output_path = location(members, "jobOutput", "s3DataDestination", "Invalid S3 output path")?;
-        if !output_path.ends_with('/') {
-            return Err(ApiError::invalid(format!(
-                "Invalid S3 output path '{output_path}' at 'jobOutput.s3DataDestination.path': it names a \
-                 folder, so it must end in '/'."
-            )));
-        }
-        let role_arn = members.required("roleArn", Member::role_arn)?;
+        let job = BatchJob::parse(members, NUM_RESULTS_MAX)?;
         members.not_available("filterArn", "filtering")?;
         let mode = members.optional("batchInferenceJobMode", |m| m.word(&[MODE, "THEME_GENERATION"]))?;
         if mode == Some("THEME_GENERATION") {
@@ -65,25 +44,13 @@ impl CreateBatchInferenceJob {
             None => false,
         };
         members.no_tags()?;
-        Ok(Self { job_name, solution_version, num_results, input_path, output_path, role_arn, explores })
+        Ok(Self { job, explores })
     }
-}
-
-fn location(members: &Members<'_>, part: &str, place: &str, otherwise: &str) -> Result<String, ApiError> {
-    let place = members.required(part, Member::object)?.required(place, Member::object)?;
-    place.not_available("kmsKeyArn", "encryption with a key of your own")?;
-    place.required("path", |m| m.s3_path(otherwise))
 }
 
 /// `batchInferenceJob` of `DescribeBatchInferenceJob`.
 pub fn describe(job: &BatchInferenceJob) -> Value {
-    let path = |place: &str, path: &str| Shape::new().with(place, Shape::new().with("path", path));
-    summary_shape(job)
-        .with_some("numResults", job.num_results)
-        .with("jobInput", path("s3DataSource", &job.input_path))
-        .with("jobOutput", path("s3DataDestination", &job.output_path))
-        .with("roleArn", job.role_arn.as_str())
-        .into()
+    details(summary_shape(job), job.num_results, &job.input_path, &job.output_path, &job.role_arn).into()
 }
 
 /// An element of `ListBatchInferenceJobs`.

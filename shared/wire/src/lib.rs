@@ -14,6 +14,8 @@ pub mod rest_json;
 pub mod shape;
 
 pub mod batch_inference_job;
+pub mod batch_job;
+pub mod batch_segment_job;
 pub mod campaign;
 pub mod dataset;
 pub mod dataset_group;

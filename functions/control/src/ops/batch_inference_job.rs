@@ -1,13 +1,14 @@
 //! Batch inference jobs.
 
+use domain::recipes::{Recipe, RecipeType};
 use domain::resource::{BatchInferenceJob, Job, Solution, SolutionVersion};
-use domain::{Lifecycle, ResourceKind};
+use domain::{ApiError, Lifecycle, ResourceKind};
 use wire::batch_inference_job::{self as shapes, CreateBatchInferenceJob};
 use wire::shape::Shape;
 use wire::{Member, Members};
 
-use super::Output;
 use super::campaign::no_exploration;
+use super::{Output, solution};
 use crate::Control;
 use crate::pages::List;
 
@@ -20,9 +21,10 @@ const LIST: List<BatchInferenceJob> = List {
 
 /// `CreateBatchInferenceJob`. Whether the input can be read is found out by the job.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
-    let request = CreateBatchInferenceJob::parse(members)?;
+    let CreateBatchInferenceJob { job: request, explores } = CreateBatchInferenceJob::parse(members)?;
     let version = control.active_parent::<SolutionVersion>(&request.solution_version).await?;
-    no_exploration(&version.value.recipe, request.explores)?;
+    answers_lines(solution::recipe(&version.value.recipe)?)?;
+    no_exploration(&version.value.recipe, explores)?;
     let solution = control.active_parent::<Solution>(&version.value.solution).await?;
     let kind = ResourceKind::BatchInferenceJob;
     control.room_in_flight(kind, control.quotas.batch_inference_in_flight).await?;
@@ -40,6 +42,19 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let arn = job.arn.clone();
     control.create_and_launch(job, vec![version.row, solution.row], Job::BatchInference(arn.clone())).await?;
     Ok(Some(Shape::new().arn("batchInferenceJobArn", &arn).into()))
+}
+
+/// Recipes that the hosted service has no batch inference for are refused here too.
+fn answers_lines(recipe: &Recipe) -> Result<(), ApiError> {
+    let instead = match recipe.recipe_type {
+        RecipeType::UserPersonalization | RecipeType::RelatedItems => return Ok(()),
+        RecipeType::UserSegmentation => "finds users for items: use CreateBatchSegmentJob",
+        RecipeType::PopularItems => "has one list for everybody: ask a campaign with GetRecommendations",
+    };
+    Err(ApiError::invalid(format!(
+        "Batch inference is not for the recipe {}, which {instead}.",
+        recipe.arn()
+    )))
 }
 
 /// `DescribeBatchInferenceJob`.

@@ -1,5 +1,6 @@
 //! Campaigns.
 
+use domain::recipes::RecipeType;
 use domain::resource::{Campaign, CampaignConfig, Job, Solution, SolutionVersion};
 use domain::{ApiError, Arn, Lifecycle, ResourceKind, Slots};
 use lifecycle::campaign_update::{self, Change};
@@ -25,6 +26,7 @@ const LIST: List<Campaign> = List {
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateCampaign::parse(members)?;
     let Parent { value: version, row: version_row } = referenced(control, &request.solution_version).await?;
+    serves_items(&version.recipe)?;
     no_exploration(&version.recipe, request.config.as_ref().is_some_and(explores))?;
     let solution = control.active_parent::<Solution>(&version.solution).await?;
     control.room_for_campaign(&version.dataset_group).await?;
@@ -62,6 +64,19 @@ async fn referenced(
             control.active_parent(&latest.arn).await
         }
     }
+}
+
+/// A campaign answers with items; recipes that find users work through batch segment jobs alone.
+fn serves_items(recipe: &Arn) -> Result<(), ApiError> {
+    let recipe = solution::recipe(recipe)?;
+    if recipe.recipe_type == RecipeType::UserSegmentation {
+        return Err(ApiError::invalid(format!(
+            "A campaign cannot serve the recipe {}, which is of type USER_SEGMENTATION: get its segments with \
+             CreateBatchSegmentJob.",
+            recipe.arn()
+        )));
+    }
+    Ok(())
 }
 
 fn explores(config: &CampaignConfig) -> bool {

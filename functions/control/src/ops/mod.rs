@@ -4,6 +4,7 @@
 //! move its name from [`NOT_BUILT`] into the table below.
 
 pub mod batch_inference_job;
+pub mod batch_segment_job;
 pub mod campaign;
 pub mod dataset;
 pub mod dataset_group;
@@ -86,6 +87,10 @@ operations! {
     DescribeBatchInferenceJob => batch_inference_job::describe,
     ListBatchInferenceJobs => batch_inference_job::list,
 
+    CreateBatchSegmentJob => batch_segment_job::create,
+    DescribeBatchSegmentJob => batch_segment_job::describe,
+    ListBatchSegmentJobs => batch_segment_job::list,
+
     ListRecipes => recipe::list,
     DescribeRecipe => recipe::describe,
     DescribeAlgorithm => recipe::describe_algorithm,
@@ -94,7 +99,6 @@ operations! {
 
 /// Operations of Personalize that Osusume does not have yet. With [`BUILT`] they are the whole API.
 pub const NOT_BUILT: &[&str] = &[
-    "CreateBatchSegmentJob",
     "CreateDataDeletionJob",
     "CreateDatasetExportJob",
     "CreateFilter",
@@ -103,13 +107,11 @@ pub const NOT_BUILT: &[&str] = &[
     "DeleteFilter",
     "DeleteMetricAttribution",
     "DeleteRecommender",
-    "DescribeBatchSegmentJob",
     "DescribeDataDeletionJob",
     "DescribeDatasetExportJob",
     "DescribeFilter",
     "DescribeMetricAttribution",
     "DescribeRecommender",
-    "ListBatchSegmentJobs",
     "ListDataDeletionJobs",
     "ListDatasetExportJobs",
     "ListFilters",

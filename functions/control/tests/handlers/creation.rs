@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::app::{App, HRNN, POPULARITY, ROLE};
 
+const AFFINITY: &str = "arn:aws:personalize:::recipe/aws-item-affinity";
+
 fn import(dataset: &str, name: &str) -> Value {
     json!({ "jobName": name, "datasetArn": dataset, "dataSource": { "dataLocation": "s3://films/ratings.csv" } })
 }
@@ -54,6 +56,36 @@ async fn what_needs_work_is_pending_and_its_work_is_launched() {
     assert_eq!(app.launched(), vec![Job::Deploy(campaign.parse().unwrap())]);
     let batch = app.create("CreateBatchInferenceJob", batch(&version, "users")).await;
     assert_eq!(app.launched(), vec![Job::BatchInference(batch.parse().unwrap())]);
+}
+
+/// A trained version that finds users.
+async fn segments(app: &App) -> String {
+    let group = app.filled_group("segments").await;
+    let solution = app.solution(&group, "segments", AFFINITY).await;
+    app.trained(&solution).await
+}
+
+#[tokio::test]
+async fn segments_come_from_segment_jobs_and_from_nothing_else() {
+    let app = App::start().await;
+    let segments = segments(&app).await;
+    let items = app.trained(&app.solution(&app.filled_group("films").await, "films", POPULARITY).await).await;
+    let trending = "arn:aws:personalize:::recipe/aws-trending-now";
+    let trending = app.trained(&app.solution(&app.filled_group("news").await, "news", trending).await).await;
+    app.launched();
+    let job = app.create("CreateBatchSegmentJob", batch(&segments, "viewers")).await;
+    assert_eq!(app.launched(), vec![Job::BatchSegment(job.parse().unwrap())]);
+    for (operation, request, words) in [
+        ("CreateBatchSegmentJob", batch(&items, "x"), "USER_SEGMENTATION"),
+        ("CreateBatchInferenceJob", batch(&segments, "x"), "CreateBatchSegmentJob"),
+        ("CreateBatchInferenceJob", batch(&trending, "x"), "GetRecommendations"),
+        ("CreateCampaign", json!({ "name": "x", "solutionVersionArn": segments }), "CreateBatchSegmentJob"),
+    ] {
+        let (exception, message) = app.refused(operation, request).await;
+        assert_eq!(exception, "InvalidInputException", "{operation}: {message}");
+        assert!(message.contains(words), "{operation}: {message}");
+    }
+    app.campaign("news", &trending).await;
 }
 
 #[tokio::test]
@@ -128,13 +160,14 @@ async fn names_are_taken_once() {
 #[tokio::test]
 async fn quotas_have_the_messages_of_the_hosted_service() {
     let app = App::with_quotas(Quotas {
-        schemas: 1,
-        dataset_groups: 1,
+        schemas: 2,
+        dataset_groups: 2,
         solutions_per_group: 2,
         campaigns_per_group: 1,
         imports_in_flight: 1,
         solution_versions_in_flight: 1,
         batch_inference_in_flight: 1,
+        batch_segment_in_flight: 1,
     })
     .await;
     let group = app.filled_group("films").await;
@@ -142,16 +175,18 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
     app.create("CreateDatasetImportJob", import(&dataset, "first")).await;
     let (one, two) = (app.solution(&group, "one", POPULARITY).await, app.solution(&group, "two", HRNN).await);
     let version = app.trained(&one).await;
+    let segments = segments(&app).await;
     app.create("CreateSolutionVersion", json!({ "solutionArn": two })).await;
     app.campaign("films", &version).await;
     app.create("CreateBatchInferenceJob", batch(&version, "first")).await;
+    app.create("CreateBatchSegmentJob", batch(&segments, "first")).await;
     let solution = json!({ "name": "three", "datasetGroupArn": group, "recipeArn": HRNN });
     for (operation, request, text) in [
-        ("CreateDatasetGroup", json!({ "name": "more" }), "Cannot create a dataset group. More than 1"),
+        ("CreateDatasetGroup", json!({ "name": "more" }), "Cannot create a dataset group. More than 2"),
         (
             "CreateSchema",
             json!({ "name": "more", "schema": crate::app::SCHEMA }),
-            "Cannot create a schema. More than 1",
+            "Cannot create a schema. More than 2",
         ),
         ("CreateSolution", solution, "Cannot create a solution. More than 2"),
         (
@@ -166,6 +201,7 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
         ),
         ("CreateSolutionVersion", json!({ "solutionArn": two }), "More than 1 resources with PENDING"),
         ("CreateBatchInferenceJob", batch(&version, "second"), "More than 1 resources with PENDING"),
+        ("CreateBatchSegmentJob", batch(&segments, "second"), "More than 1 resources with PENDING"),
     ] {
         let (exception, message) = app.refused(operation, request).await;
         assert_eq!(exception, "LimitExceededException", "{operation}: {message}");

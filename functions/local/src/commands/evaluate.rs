@@ -50,6 +50,9 @@ async fn latest_trained(app: &App, solution: &str) -> anyhow::Result<String> {
     Ok(newest.ok_or(Refused { exception: "ResourceNotFoundException".into(), message })?.1)
 }
 
+/// A metric that only the recipes for segments have.
+const SEGMENTS: &str = "recall_at_1_percent";
+
 /// Metrics of one solution version and of the baseline on the same split.
 pub struct Metrics {
     /// The version.
@@ -60,7 +63,7 @@ pub struct Metrics {
     pub test_users: u64,
     /// By API name.
     pub model: BTreeMap<String, Metric>,
-    /// Those of aws-popularity-count.
+    /// Those of aws-popularity-count; for segments, of naming the most active users.
     pub baseline: BTreeMap<String, Metric>,
 }
 
@@ -99,40 +102,54 @@ impl Metrics {
         let cell = |metric: Option<&Metric>| {
             metric.map_or_else(|| "–".to_owned(), |m| format!("{:.4} [{:.4}, {:.4}]", m.value, m.low, m.high))
         };
+        let (_, _, baseline) = self.judge();
         let rows: Vec<Vec<String>> = self
             .model
             .iter()
             .map(|(name, metric)| vec![name.clone(), cell(Some(metric)), cell(self.baseline.get(name))])
             .collect();
-        let mut text =
-            table::render(&["metric [95 % interval]", &self.recipe, "aws-popularity-count"], &rows);
-        text.push_str(&format!("  Means over {} held-out users.\n", self.test_users));
+        let mut text = table::render(&["metric [95 % interval]", &self.recipe, baseline], &rows);
+        text.push_str(&match self.model.contains_key(SEGMENTS) {
+            true => {
+                format!("  Means over items, with the newest fifth of {} users hidden.\n", self.test_users)
+            }
+            false => format!("  Means over {} held-out users.\n", self.test_users),
+        });
         if let Some(verdict) = self.verdict() {
             text.push_str(&format!("  {verdict}\n"));
         }
         text
     }
 
+    /// The metric that decides, its name for people, and what the model is compared with.
+    fn judge(&self) -> (&'static str, &'static str, &'static str) {
+        match self.model.contains_key(SEGMENTS) {
+            true => (SEGMENTS, "recall at 1 %", "most active users"),
+            false => ("normalized_discounted_cumulative_gain_at_25", "NDCG@25", "aws-popularity-count"),
+        }
+    }
+
     /// Whether the model beats recommending what is popular; nothing for the baseline itself.
     fn verdict(&self) -> Option<String> {
-        const JUDGE: &str = "normalized_discounted_cumulative_gain_at_25";
         if self.recipe == "aws-popularity-count" {
             return None;
         }
-        let (model, baseline) = (self.model.get(JUDGE)?, self.baseline.get(JUDGE)?);
+        let (metric, name, _) = self.judge();
+        let what = if metric == SEGMENTS { "activity" } else { "popularity" };
+        let (model, baseline) = (self.model.get(metric)?, self.baseline.get(metric)?);
         let verdict = if model.low > baseline.value {
             format!(
-                "{} beats popularity on NDCG@25: {:.4} against {:.4}.",
+                "{} beats {what} on {name}: {:.4} against {:.4}.",
                 self.recipe, model.value, baseline.value
             )
         } else if model.value > baseline.value {
             format!(
-                "{} is ahead of popularity on NDCG@25 ({:.4} against {:.4}), within the uncertainty of {} test users.",
+                "{} is ahead of {what} on {name} ({:.4} against {:.4}), within the uncertainty of {} test users.",
                 self.recipe, model.value, baseline.value, self.test_users
             )
         } else {
             format!(
-                "{} does NOT beat popularity on NDCG@25 ({:.4} against {:.4}): on this data, popularity is the better recommender.",
+                "{} does NOT beat {what} on {name} ({:.4} against {:.4}): on this data, {what} is the better recommender.",
                 self.recipe, model.value, baseline.value
             )
         };

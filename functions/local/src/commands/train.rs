@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use domain::ResourceKind;
+use domain::recipes::RecipeType;
 use serde_json::{Map, Value, json};
 
 use crate::app::{self, App};
@@ -28,7 +29,9 @@ pub async fn run(app: &App, console: &console::Console, options: &Train) -> anyh
     };
     let started = Instant::now();
     let version = train(app, &plan).await?;
-    let campaign = if options.no_deploy { None } else { Some(deploy(app, &name, &version).await?) };
+    // A campaign answers with items; segments come from jobs.
+    let no_deploy = options.no_deploy || recipe.recipe_type == RecipeType::UserSegmentation;
+    let campaign = if no_deploy { None } else { Some(deploy(app, &name, &version).await?) };
     let metrics = evaluate::metrics(app, &version).await?;
     if options.common.json {
         let document = json!({

@@ -30,6 +30,7 @@ use crate::model::Model;
 use crate::popularity::PopularityCount;
 use crate::ranking::Recommender;
 use crate::sims::{Neighbours, Sims};
+use crate::trending::TrendingNow;
 use crate::version::TrainedVersion;
 use tensors::{Tensors, Writer};
 
@@ -309,6 +310,11 @@ fn write_model(model: &Model, weights: &mut Writer) {
             weights.u32("neighbours.items", &model.neighbours.items);
             weights.f32("neighbours.scores", &[model.neighbours.scores.len()], &model.neighbours.scores);
         }
+        Model::TrendingNow(model) => {
+            write_popularity(model.popular(), weights);
+            weights.u32("rising.items", model.rising());
+            weights.f32("rising.velocity", &[model.velocity().len()], model.velocity());
+        }
     }
 }
 
@@ -325,7 +331,14 @@ fn read_model(algorithm: Algorithm, weights: &Tensors<'_>, items: usize) -> Resu
                 ArtifactError::inconsistent(WEIGHTS, "the lists of neighbours contradict each other")
             })
         }
-        Algorithm::Hrnn => read_hrnn(weights, items).map(Box::new).map(Model::Hrnn),
+        Algorithm::TrendingNow => {
+            let (rising, velocity) = (weights.u32("rising.items")?, weights.f32("rising.velocity")?);
+            let popular = read_popularity(weights, items)?;
+            TrendingNow::from_parts(rising, velocity, popular).map(Model::TrendingNow).ok_or_else(|| {
+                ArtifactError::inconsistent(WEIGHTS, "the items that rise contradict each other")
+            })
+        }
+        Algorithm::Hrnn | Algorithm::ItemAffinity => read_hrnn(weights, items).map(Box::new).map(Model::Hrnn),
     }
 }
 

@@ -113,6 +113,12 @@ impl Config {
         }
     }
 
+    /// The same for the recipes for segments, which declare the size of the state alone.
+    pub fn for_segments(values: &Hyperparameters, seed: u64, threads: usize) -> Self {
+        let hidden_dimension = values.integer("hidden_dimension") as usize;
+        Self { hidden_dimension, seed, threads, ..Self::default() }
+    }
+
     /// Settles what depends on the data: `events` targets and `items` items.
     pub fn plan(&self, events: usize, items: usize) -> Plan {
         let lanes = self.lanes.unwrap_or(match events {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{
-    BatchInferenceJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType, ImportMode, Job,
+    BatchInferenceJob, BatchSegmentJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType, ImportMode, Job,
     Schema, SolutionVersion, TrainingMode, TrainingType,
 };
 use domain::{
@@ -261,6 +261,24 @@ impl App {
             num_results: Some(5),
             input_path: format!("s3://osusume/{input}"),
             output_path: format!("s3://osusume/answers/{name}/"),
+            role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
+            attempts: 0,
+            lifecycle: Lifecycle::pending(EpochMillis::now()),
+        };
+        let arn = job.arn.clone();
+        self.create(job).await;
+        arn
+    }
+
+    /// A batch segment job that was just asked for.
+    pub async fn segments(&self, name: &str, version: &Arn, input: &str) -> Arn {
+        let job = BatchSegmentJob {
+            arn: arn(ResourceKind::BatchSegmentJob, name),
+            job_name: name.into(),
+            solution_version: version.clone(),
+            num_results: Some(5),
+            input_path: format!("s3://osusume/{input}"),
+            output_path: format!("s3://osusume/segments/{name}/"),
             role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
             attempts: 0,
             lifecycle: Lifecycle::pending(EpochMillis::now()),

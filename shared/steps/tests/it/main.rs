@@ -1,11 +1,12 @@
 //! The steps over the embedded services, from a CSV to what is served.
 
 mod app;
-mod batch_inference;
+mod batch;
 mod deploy;
 mod events;
 mod follow_up;
 mod ranges;
+mod segments;
 mod tune;
 mod world;
 
@@ -19,9 +20,10 @@ fn every_stage_can_be_spawned(steps: &steps::Steps, job: &domain::resource::Job,
     is_send(steps.plan_deploy(arn));
     is_send(steps.publish_shard(arn, 0));
     is_send(steps.swap(arn));
-    is_send(steps.plan_batch_inference(arn));
+    is_send(steps.begin_batch(arn));
+    is_send(steps.plan_batch(arn));
     is_send(steps.answer_shard(arn, 0));
-    is_send(steps.finish_batch_inference(arn));
+    is_send(steps.finish_batch(arn));
     is_send(steps.run(job));
     is_send(steps.begin_job(job));
     is_send(steps.plan_import(arn));

@@ -25,6 +25,7 @@ pub(super) const STORED_KINDS: [ResourceKind; 9] = [
     ResourceKind::Campaign,
     ResourceKind::BatchInferenceJob,
     ResourceKind::EventTracker,
+    ResourceKind::BatchSegmentJob,
 ];
 
 pub(super) type Row = HashMap<String, AttributeValue>;

@@ -1,34 +1,79 @@
-//! Batch inference: a file of users or items in, a file of recommendations out.
+//! Batch jobs: a file of users or items in, a file of recommendations or of users out.
 //!
-//! Formats: developer guide, "Preparing input data for batch recommendations": JSON Lines
-//! `{"userId": "…"}` or `{"itemId": "…"}` in, `{"input": …, "output": …, "error": …}` out, in
-//! `<input name>.out` below the output path. A line that cannot be answered carries its error and
-//! the others are answered.
+//! Formats: developer guide, "Preparing input data for batch recommendations" and "… for user
+//! segments": JSON Lines in, `{"input": …, "output": …, "error": …}` out, in `<input name>.out` below
+//! the output path. A line that cannot be answered carries its error and the others are answered.
+//!
+//! Batch inference ([`lines`]) and batch segments ([`segments`]) differ in how a file is answered; where
+//! files come from, go to and how they are shared among processes is one for both.
 
 mod lines;
+mod segments;
 mod shards;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::Arn;
 use domain::limits::NUM_RESULTS_DEFAULT;
-use domain::recipes::Recipe;
-use domain::resource::{BatchInferenceJob, SolutionVersion};
+use domain::recipes::{Recipe, RecipeType};
+use domain::resource::{BatchInferenceJob, BatchSegmentJob, SolutionVersion};
 use store::{ObjectError, S3Location};
 
 use crate::Steps;
 use crate::failure::{Doing, Failure};
 use crate::models::{ServedModel, recipe_of};
 use crate::progress::Progress;
+use crate::run::Work;
 
 /// Object that tells that all outputs are whole, as the hosted service writes it.
 const CHECK: &str = "_CHECK";
 
+/// A job that answers files.
+pub(crate) trait BatchJob: Work {
+    /// What the two kinds of jobs have in common.
+    fn order(&self) -> Order<'_>;
+}
+
+/// What is to be answered, with what, and where the answers go.
+pub(crate) struct Order<'a> {
+    arn: &'a Arn,
+    solution_version: &'a Arn,
+    num_results: Option<u32>,
+    input_path: &'a str,
+    output_path: &'a str,
+}
+
+macro_rules! batch_jobs {
+    ($($job:ty),*) => {$(
+        impl BatchJob for $job {
+            fn order(&self) -> Order<'_> {
+                Order {
+                    arn: &self.arn,
+                    solution_version: &self.solution_version,
+                    num_results: self.num_results,
+                    input_path: &self.input_path,
+                    output_path: &self.output_path,
+                }
+            }
+        }
+    )*};
+}
+batch_jobs!(BatchInferenceJob, BatchSegmentJob);
+
+/// Lines of an output file.
+struct Answers {
+    /// The file.
+    bytes: Vec<u8>,
+    /// Lines in it.
+    lines: u64,
+}
+
 /// Answers every line of every input file.
-pub(crate) async fn answer(steps: &Steps, job: &BatchInferenceJob) -> Result<BatchInferenceJob, Failure> {
+pub(crate) async fn answer<J: BatchJob>(steps: &Steps, job: &J) -> Result<J, Failure> {
     let batch = Batch::of(steps, job.clone()).await?;
-    let inputs = inputs(steps, &job.input_path).await?;
+    let inputs = inputs(steps, job.order().input_path).await?;
     let model = Arc::new(steps.served_model(&batch.version).await?);
     for (done, input) in inputs.iter().enumerate() {
         batch.answer(steps, model.clone(), input).await?;
@@ -39,18 +84,19 @@ pub(crate) async fn answer(steps: &Steps, job: &BatchInferenceJob) -> Result<Bat
 }
 
 /// A job with what its answers need.
-struct Batch {
-    job: BatchInferenceJob,
+struct Batch<J> {
+    job: J,
     version: SolutionVersion,
     recipe: &'static Recipe,
     output: S3Location,
 }
 
-impl Batch {
-    async fn of(steps: &Steps, job: BatchInferenceJob) -> Result<Self, Failure> {
-        let version = steps.existing::<SolutionVersion>(&job.solution_version).await?;
+impl<J: BatchJob> Batch<J> {
+    async fn of(steps: &Steps, job: J) -> Result<Self, Failure> {
+        let order = job.order();
+        let version = steps.existing::<SolutionVersion>(order.solution_version).await?;
         let recipe = recipe_of(&version)?;
-        let output = location(&job.output_path, "Invalid S3 output path")?;
+        let output = location(order.output_path, "Invalid S3 output path")?;
         Ok(Self { job, version, recipe, output })
     }
 
@@ -62,11 +108,16 @@ impl Batch {
         input: &S3Location,
     ) -> Result<u64, Failure> {
         let bytes = steps.objects.get(input).await.doing(|| format!("reading {input}"))?;
-        let recipe = self.recipe;
-        let k = self.job.num_results.map_or(NUM_RESULTS_DEFAULT, |k| k as usize);
-        let answers = tokio::task::spawn_blocking(move || lines::answer(&model, recipe, &bytes, k))
+        let (recipe, threads) = (self.recipe, steps.settings.threads);
+        let k = self.job.order().num_results.map_or(NUM_RESULTS_DEFAULT, |k| k as usize);
+        let answers = tokio::task::spawn_blocking(move || match recipe.recipe_type {
+            RecipeType::UserSegmentation => segments::answer(&model, recipe, &bytes, k, threads),
+            _ => Ok(lines::answer(&model, recipe, &bytes, k)),
+        });
+        let answers = answers
             .await
-            .doing(|| format!("answering {input}"))?;
+            .doing(|| format!("answering {input}"))?
+            .map_err(|reason| Failure::caller(format!("Invalid input file {input}. {reason}")))?;
         self.write(steps, &format!("{}.out", input.file_name()), answers.bytes).await?;
         Ok(answers.lines)
     }
@@ -83,8 +134,8 @@ impl Batch {
 
     fn tell(&self, steps: &Steps, done: usize, total: usize) {
         steps.observer.progress(Progress {
-            arn: self.job.arn.clone(),
-            stage: "batch inference",
+            arn: self.job.order().arn.clone(),
+            stage: "batch",
             done: done as u64,
             total: total as u64,
             unit: "files",

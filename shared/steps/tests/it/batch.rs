@@ -6,7 +6,7 @@ use domain::{Arn, Status};
 use crate::app::{App, caller, internal};
 
 /// What the stages leave for each other.
-const LEFT: &str = "_osusume/batch-inference/";
+const LEFT: &str = "_osusume/batch-inference-job/";
 
 async fn inputs(app: &App) {
     app.put("in/a.json", "{\"userId\": \"user-1\"}\n{\"userId\": \"nobody\"}\r\n\n{\"itemId\": \"item-1\"}")
@@ -34,14 +34,14 @@ async fn shards_give_the_bytes_that_one_process_gives() {
 
     let staged = app.batch("staged", &version, "in/").await;
     begin(&app, &staged).await;
-    assert_eq!(app.steps.plan_batch_inference(&staged).await.unwrap(), 3);
+    assert_eq!(app.steps.plan_batch(&staged).await.unwrap(), 3);
     // Whatever comes later changes nothing.
     app.put("in/aa.json", "{\"userId\": \"user-2\"}").await;
     for shard in [2, 0, 1, 0] {
         app.another_process().answer_shard(&staged, shard).await.unwrap();
     }
     assert_eq!(status(&app, &staged).await, Status::CreateInProgress);
-    app.steps.finish_batch_inference(&staged).await.unwrap();
+    app.steps.finish_batch(&staged).await.unwrap();
     assert_eq!(status(&app, &staged).await, Status::Active);
 
     let names = ["_CHECK", "a.json.out", "b.json.out", "c.json.out"];
@@ -57,8 +57,8 @@ async fn shards_give_the_bytes_that_one_process_gives() {
     assert_eq!(app.keys(LEFT).await, Vec::<String>::new());
     // A stage that comes late finds nothing to do.
     app.steps.answer_shard(&staged, 0).await.unwrap();
-    app.steps.finish_batch_inference(&staged).await.unwrap();
-    assert_eq!(app.steps.plan_batch_inference(&staged).await.unwrap(), 0);
+    app.steps.finish_batch(&staged).await.unwrap();
+    assert_eq!(app.steps.plan_batch(&staged).await.unwrap(), 0);
     assert_eq!(app.keys(LEFT).await, Vec::<String>::new());
 }
 
@@ -69,11 +69,11 @@ async fn a_job_ends_when_every_file_is_answered() {
     inputs(&app).await;
     let job = app.batch("job", &version, "in/").await;
     begin(&app, &job).await;
-    app.steps.plan_batch_inference(&job).await.unwrap();
+    app.steps.plan_batch(&job).await.unwrap();
     for shard in [0, 1] {
         app.steps.answer_shard(&job, shard).await.unwrap();
     }
-    let refused = internal(app.steps.finish_batch_inference(&job).await);
+    let refused = internal(app.steps.finish_batch(&job).await);
     assert!(refused.contains("shard 2 of 3"), "{refused}");
     assert_eq!(status(&app, &job).await, Status::CreateInProgress);
     assert!(!app.keys("answers/job/").await.contains(&"answers/job/_CHECK".to_owned()));
@@ -92,10 +92,10 @@ async fn a_job_that_is_deleted_in_the_middle_is_a_clean_end() {
     inputs(&app).await;
     let job = app.batch("job", &version, "in/").await;
     begin(&app, &job).await;
-    app.steps.plan_batch_inference(&job).await.unwrap();
+    app.steps.plan_batch(&job).await.unwrap();
     app.steps.resources.delete(&job).await.unwrap();
     app.steps.answer_shard(&job, 0).await.unwrap();
-    app.steps.finish_batch_inference(&job).await.unwrap();
+    app.steps.finish_batch(&job).await.unwrap();
     assert_eq!(app.keys("answers/").await, Vec::<String>::new());
     assert_eq!(app.keys(LEFT).await, Vec::<String>::new());
 }
@@ -113,7 +113,7 @@ async fn paths_that_cannot_work_are_the_callers_to_mend() {
     ] {
         let job = app.batch(name, &version, input).await;
         begin(&app, &job).await;
-        let refused = caller(app.steps.plan_batch_inference(&job).await);
+        let refused = caller(app.steps.plan_batch(&job).await);
         assert!(refused.starts_with("Invalid S3 input path. ") && refused.contains(words), "{refused}");
     }
 }

@@ -1,32 +1,29 @@
-//! Lines in, lines out. A line that cannot be answered carries its error.
+//! Batch inference: lines in, lines out. A line that cannot be answered carries its error.
 
 use domain::recipes::{Recipe, RecipeType};
 use serde_json::{Value, json};
 
+use super::Answers;
 use crate::models::ServedModel;
-
-/// The lines of an output file.
-pub(super) struct Answers {
-    /// The file.
-    pub bytes: Vec<u8>,
-    /// Lines in it.
-    pub lines: u64,
-}
 
 /// One output line for each input line that is not blank, in the same order.
 pub(super) fn answer(model: &ServedModel, recipe: &Recipe, input: &[u8], k: usize) -> Answers {
     let mut output = Answers { bytes: Vec::with_capacity(input.len() * 8), lines: 0 };
-    for line in input.split(|&byte| byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
+    for line in lines(input) {
         // Writing into a vector does not fail.
         let _ = serde_json::to_writer(&mut output.bytes, &answer_line(model, recipe, line, k));
         output.bytes.push(b'\n');
         output.lines += 1;
     }
     output
+}
+
+/// The lines of a file that are not blank.
+pub(super) fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    input
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .filter(|line| !line.iter().all(u8::is_ascii_whitespace))
 }
 
 fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> Value {
@@ -43,12 +40,12 @@ fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> V
         return failed(input, "filterValues are given and filters are not available yet".into());
     }
     let member = match recipe.recipe_type {
-        RecipeType::UserPersonalization => "userId",
         RecipeType::RelatedItems => "itemId",
+        _ => "userId",
     };
     let list = match (input.get(member), recipe.recipe_type) {
-        (Some(Value::String(user)), RecipeType::UserPersonalization) => model.for_user(user, k, false),
         (Some(Value::String(item)), RecipeType::RelatedItems) => model.for_item(item, k),
+        (Some(Value::String(user)), _) => model.for_user(user, k, false),
         (Some(_), _) => return failed(input, format!("{member} must be a string")),
         (None, _) => return failed(input, format!("Required fields for the provided recipe are {member}")),
     };

@@ -1,0 +1,63 @@
+//! Batch segment jobs.
+
+use domain::recipes::RecipeType;
+use domain::resource::{BatchSegmentJob, Job, Solution, SolutionVersion};
+use domain::{ApiError, Lifecycle, ResourceKind};
+use wire::batch_segment_job::{self as shapes, CreateBatchSegmentJob};
+use wire::shape::Shape;
+use wire::{Member, Members};
+
+use super::{Output, solution};
+use crate::Control;
+use crate::pages::List;
+
+const LIST: List<BatchSegmentJob> = List {
+    key: "batchSegmentJobs",
+    kind: ResourceKind::BatchSegmentJob,
+    parent: Some(("solutionVersionArn", ResourceKind::SolutionVersion)),
+    summary: shapes::summary,
+};
+
+/// `CreateBatchSegmentJob`. Whether the input can be read is found out by the job.
+pub async fn create(control: &Control, members: &Members<'_>) -> Output {
+    let request = CreateBatchSegmentJob::parse(members)?.job;
+    let version = control.active_parent::<SolutionVersion>(&request.solution_version).await?;
+    let recipe = solution::recipe(&version.value.recipe)?;
+    if recipe.recipe_type != RecipeType::UserSegmentation {
+        return Err(ApiError::invalid(format!(
+            "{} was trained with {}, which finds items for users, not users for items: batch segment jobs need a \
+             recipe of type USER_SEGMENTATION, for example aws-item-affinity. Use CreateBatchInferenceJob for this one.",
+            version.value.arn,
+            recipe.arn()
+        )));
+    }
+    let solution = control.active_parent::<Solution>(&version.value.solution).await?;
+    let kind = ResourceKind::BatchSegmentJob;
+    control.room_in_flight(kind, control.quotas.batch_segment_in_flight).await?;
+    let job = BatchSegmentJob {
+        arn: control.scope.arn(kind, &request.job_name),
+        job_name: request.job_name,
+        solution_version: request.solution_version,
+        num_results: request.num_results,
+        input_path: request.input_path,
+        output_path: request.output_path,
+        role_arn: request.role_arn,
+        attempts: 0,
+        lifecycle: Lifecycle::pending((control.clock)()),
+    };
+    let arn = job.arn.clone();
+    control.create_and_launch(job, vec![version.row, solution.row], Job::BatchSegment(arn.clone())).await?;
+    Ok(Some(Shape::new().arn("batchSegmentJobArn", &arn).into()))
+}
+
+/// `DescribeBatchSegmentJob`.
+pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
+    let arn = members.required("batchSegmentJobArn", Member::arn)?;
+    let job: BatchSegmentJob = control.find(&arn).await?;
+    Ok(Some(Shape::new().with("batchSegmentJob", shapes::describe(&job)).into()))
+}
+
+/// `ListBatchSegmentJobs`.
+pub async fn list(control: &Control, members: &Members<'_>) -> Output {
+    LIST.page(control, members).await
+}

@@ -1,0 +1,93 @@
+//! Batch segments: all lines of a file are answered together, in one walk over the users.
+
+use domain::limits::SEGMENT_ITEM_QUERIES_MAX;
+use domain::recipes::Recipe;
+use recipe::Model;
+use recipe::segments::{Segment, segments};
+use serde_json::{Value, json};
+
+use super::Answers;
+use super::lines::lines;
+use crate::models::ServedModel;
+
+/// A line that was read: what it asks for, or why it cannot be answered.
+struct Question {
+    input: Value,
+    items: Result<Vec<u32>, String>,
+}
+
+/// One output line for each input line that is not blank, in the same order.
+///
+/// Fails with a sentence for the caller when there are more lines than the recipe answers at a time.
+pub(super) fn answer(
+    model: &ServedModel,
+    recipe: &Recipe,
+    input: &[u8],
+    k: usize,
+    threads: usize,
+) -> Result<Answers, String> {
+    let Model::Hrnn(network) = &model.loaded.model else {
+        return Err(format!("The recipe {} finds no segments.", recipe.arn()));
+    };
+    let questions: Vec<Question> = lines(input).map(|line| question(model, line)).collect();
+    let most = SEGMENT_ITEM_QUERIES_MAX;
+    if questions.len() > most {
+        return Err(format!(
+            "It has {} lines; a segment job of the recipe {} answers at most {most} lines of a file. Put the rest \
+             into other files, and name their folder as the input.",
+            questions.len(),
+            recipe.arn()
+        ));
+    }
+    let asked: Vec<Vec<u32>> = questions.iter().filter_map(|question| question.items.clone().ok()).collect();
+    let mut found = segments(network, &model.data, &asked, k, threads).into_iter();
+    let mut output = Answers { bytes: Vec::new(), lines: 0 };
+    for Question { input, items } in questions {
+        let line = match items {
+            Ok(_) => segment(model, input, &found.next().unwrap_or_default()),
+            Err(error) => failed(input, &error),
+        };
+        // Writing into a vector does not fail.
+        let _ = serde_json::to_writer(&mut output.bytes, &line);
+        output.bytes.push(b'\n');
+        output.lines += 1;
+    }
+    Ok(output)
+}
+
+fn question(model: &ServedModel, line: &[u8]) -> Question {
+    let input: Value = match serde_json::from_slice(line) {
+        Ok(input) => input,
+        Err(error) => {
+            let input = Value::String(String::from_utf8_lossy(line).into_owned());
+            return Question { input, items: Err(format!("the line is not JSON: {error}")) };
+        }
+    };
+    let items = match input.get("filterValues") {
+        Some(_) => Err("filterValues are given and filters are not available yet".to_owned()),
+        None => item(model, &input),
+    };
+    Question { input, items }
+}
+
+fn item(model: &ServedModel, input: &Value) -> Result<Vec<u32>, String> {
+    match input.get("itemId") {
+        Some(Value::String(id)) => match model.loaded.items.get(id) {
+            Some(item) => Ok(vec![item]),
+            None => Err(format!(
+                "the model does not know the item '{id}': nobody interacted with it before training"
+            )),
+        },
+        Some(_) => Err("itemId must be a string".to_owned()),
+        None => Err("Required fields for the provided recipe are itemId".to_owned()),
+    }
+}
+
+fn segment(model: &ServedModel, input: Value, segment: &Segment) -> Value {
+    let users: Vec<&str> = segment.users.iter().map(|&user| model.data.users.id(user)).collect();
+    json!({ "input": input, "output": { "recommendedUsers": users }, "error": null })
+}
+
+fn failed(input: Value, error: &str) -> Value {
+    json!({ "input": input, "output": { "recommendedUsers": [] }, "error": format!("User error: {error}") })
+}
