@@ -66,6 +66,29 @@ def unique():
 
 
 @pytest.fixture(scope="session")
+def films(personalize, s3, world):
+    """The interactions of the world with genres of its items, and two items that nobody met."""
+    p = personalize
+    group = p.create_dataset_group(name="films-with-genres")["datasetGroupArn"]
+    schema = p.create_schema(name="genres", schema=data.items_schema())["schemaArn"]
+    for kind, schema, file, body in (
+        ("Interactions", world.schema, "interactions.csv", data.csv()),
+        ("Items", schema, "genres.csv", data.genres()),
+    ):
+        s3.put_object(Bucket=BUCKET, Key=file, Body=body)
+        dataset = p.create_dataset(name=kind, schemaArn=schema, datasetGroupArn=group, datasetType=kind)["datasetArn"]
+        job = p.create_dataset_import_job(
+            jobName=f"films-{kind}",
+            datasetArn=dataset,
+            dataSource={"dataLocation": f"s3://{BUCKET}/{file}"},
+            roleArn=ROLE,
+        )["datasetImportJobArn"]
+        imported = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
+        assert imported["status"] == "ACTIVE", imported
+    return group
+
+
+@pytest.fixture(scope="session")
 def world(personalize, s3):
     """One of each resource, all of them at rest."""
     p = personalize

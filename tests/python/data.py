@@ -38,3 +38,28 @@ def rows():
 def csv(header="USER_ID,ITEM_ID,TIMESTAMP", end="\n"):
     lines = [header, *(f"{user},{item},{time}" for user, item, time in rows())]
     return (end.join(lines) + end).encode()
+
+
+def items_schema():
+    fields = [
+        {"name": "ITEM_ID", "type": "string"},
+        {"name": "GENRES", "type": ["null", "string"], "categorical": True},
+        {"name": "YEAR", "type": ["null", "int"]},
+    ]
+    return json.dumps(
+        {
+            "type": "record",
+            "name": "Items",
+            "namespace": "com.amazonaws.personalize.schema",
+            "fields": fields,
+            "version": "1.0",
+        }
+    )
+
+
+def genres():
+    """The items of one taste are comedies, those of the other western dramas; of two new ones each is one."""
+    lines = ["ITEM_ID,GENRES,YEAR"]
+    for item in range(ITEMS):
+        lines.append(f"i{item},{'Western|Drama' if item % 2 else 'Comedy'},{1990 + item % 10}")
+    return ("\n".join([*lines, "new-comedy,Comedy,1999", "new-western,Western|Drama,1999"]) + "\n").encode()

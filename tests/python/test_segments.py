@@ -7,6 +7,7 @@ import pytest
 from server import ROLE, wait
 from test_errors import ACCOUNT, LONG, refused
 
+ATTRIBUTES = "arn:aws:personalize:::recipe/aws-item-attribute-affinity"
 AFFINITY = "arn:aws:personalize:::recipe/aws-item-affinity"
 
 
@@ -120,6 +121,48 @@ def test_unknown_and_taken_names(personalize, world, version, job):
     assert code == "ResourceNotFoundException"
     code, message = refused(personalize, "CreateBatchSegmentJob", request(world, version, "viewers", "asked"))
     assert code == "ResourceAlreadyExistsException" and job in message
+
+
+def test_a_segment_for_an_attribute_holds_the_users_who_like_such_items(personalize, s3, world, films):
+    p = personalize
+    solution = p.create_solution(
+        name="attributes",
+        datasetGroupArn=films,
+        recipeArn=ATTRIBUTES,
+        solutionConfig={"algorithmHyperParameters": {"hidden_dimension": "32"}},
+    )["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    trained = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
+    assert trained["status"] == "ACTIVE", trained
+    asked = [
+        'ITEMS.genres = "Comedy"',
+        'ITEMS.genres = "Western" AND ITEMS.genres = "Drama"',
+        'ITEMS.genres > "Western"',
+        'ITEMS.colour = "red"',
+        'ITEMS.genres = "Musical"',
+    ]
+    body = "".join(json.dumps({"itemAttributes": text}) + "\n" for text in asked)
+    s3.put_object(Bucket=world.bucket, Key="attributes/asked.json", Body=body.encode())
+    arn = p.create_batch_segment_job(**request(world, version, "attributes", "attributes", numResults=8))
+    arn = arn["batchSegmentJobArn"]
+    ended = wait(p.describe_batch_segment_job, "batchSegmentJob", batchSegmentJobArn=arn)
+    assert ended["status"] == "ACTIVE", ended
+    body = s3.get_object(Bucket=world.bucket, Key="attributes-segments/asked.json.out")["Body"].read()
+    answers = [json.loads(line) for line in body.splitlines()]
+    assert [answer["input"]["itemAttributes"] for answer in answers] == asked
+    for answer, taste in ((answers[0], 0), (answers[1], 1)):
+        users = answer["output"]["recommendedUsers"]
+        assert len(users) == 8 and all(int(user.removeprefix("u")) % 2 == taste for user in users), users
+    for answer, words in ((answers[2], "'=' is expected"), (answers[3], "no column colour"), (answers[4], "no item")):
+        assert words in answer["error"], answer
+
+
+def test_attributes_need_items(personalize, world):
+    p = personalize
+    solution = p.create_solution(name="no-items", datasetGroupArn=world.group, recipeArn=ATTRIBUTES)["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    ended = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
+    assert ended["status"] == "CREATE FAILED" and "needs an Items dataset" in ended["failureReason"]
 
 
 def test_recipes_of_the_two_kinds_keep_to_their_jobs(personalize, world, version):

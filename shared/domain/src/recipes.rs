@@ -43,8 +43,12 @@ pub enum Algorithm {
     Sims,
     /// Items whose popularity rises fastest.
     TrendingNow,
+    /// Items that are alike in who meets them and in what they are.
+    SimilarItems,
     /// The probability that a user takes an item next, for users side by side.
     ItemAffinity,
+    /// The same for all items with an attribute.
+    ItemAttributeAffinity,
 }
 
 impl Algorithm {
@@ -53,7 +57,12 @@ impl Algorithm {
     pub fn follows_events(self) -> bool {
         match self {
             Self::Hrnn => true,
-            Self::PopularityCount | Self::Sims => false,
+            Self::PopularityCount
+            | Self::Sims
+            | Self::SimilarItems
+            | Self::TrendingNow
+            | Self::ItemAffinity
+            | Self::ItemAttributeAffinity => false,
         }
     }
 }
@@ -85,6 +94,11 @@ impl Recipe {
         matches!(self.algorithm, Algorithm::PopularityCount | Algorithm::TrendingNow)
     }
 
+    /// Whether it learns from the columns of the Items dataset.
+    pub fn reads_items(&self) -> bool {
+        matches!(self.algorithm, Algorithm::SimilarItems | Algorithm::ItemAttributeAffinity)
+    }
+
     /// `arn:aws:personalize:::recipe/<name>`.
     pub fn arn(&self) -> Arn {
         Arn::service_owned(ResourceKind::Recipe, self.name)
@@ -108,7 +122,12 @@ impl Recipe {
     pub fn allows_update(&self) -> bool {
         match self.algorithm {
             Algorithm::Hrnn => true,
-            Algorithm::PopularityCount | Algorithm::Sims => false,
+            Algorithm::PopularityCount
+            | Algorithm::Sims
+            | Algorithm::SimilarItems
+            | Algorithm::TrendingNow
+            | Algorithm::ItemAffinity
+            | Algorithm::ItemAttributeAffinity => false,
         }
     }
 }
@@ -241,6 +260,41 @@ pub const CATALOGUE: &[Recipe] = &[
         hyperparameters: SEGMENT_DIMENSION,
         feature_parameters: &[],
         scored: true,
+    },
+    Recipe {
+        name: "aws-item-attribute-affinity",
+        recipe_type: RecipeType::UserSegmentation,
+        algorithm: Algorithm::ItemAttributeAffinity,
+        feature_transformation: "item-attribute-affinity",
+        description: "Finds the users who are most likely to interact with items that have an attribute, for \
+                      batch segment jobs.",
+        hyperparameters: SEGMENT_DIMENSION,
+        feature_parameters: &[],
+        scored: true,
+    },
+    Recipe {
+        name: "aws-similar-items",
+        recipe_type: RecipeType::RelatedItems,
+        algorithm: Algorithm::SimilarItems,
+        feature_transformation: "similar-items",
+        description: "Finds items that are met by the same users as an item, or that its metadata resembles, so \
+                      that new items have similar ones too.",
+        hyperparameters: &[
+            Hyperparameter {
+                name: "item_id_hidden_dim",
+                default: "100",
+                range: Range::Integer(30, 200),
+                tunable: true,
+            },
+            Hyperparameter {
+                name: "item_metadata_hidden_dim",
+                default: "100",
+                range: Range::Integer(30, 200),
+                tunable: true,
+            },
+        ],
+        feature_parameters: &[],
+        scored: false,
     },
     Recipe {
         name: "aws-trending-now",

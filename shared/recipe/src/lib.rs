@@ -11,6 +11,7 @@ pub mod ranking;
 
 pub mod hrnn;
 pub mod popularity;
+pub mod similar;
 pub mod sims;
 pub mod trending;
 

@@ -14,6 +14,7 @@ use crate::featurization::{self, TooSmall};
 use crate::hrnn::{self, HrnnModel};
 use crate::popularity::PopularityCount;
 use crate::ranking::{Query, RankedList, Recommender};
+use crate::similar::{self, SimilarItems};
 use crate::sims::{self, Sims};
 use crate::trending::{self, TrendingNow};
 
@@ -26,6 +27,8 @@ pub enum Model {
     PopularityCount(PopularityCount),
     /// `aws-sims`.
     Sims(Sims),
+    /// `aws-similar-items`.
+    SimilarItems(SimilarItems),
     /// `aws-trending-now`.
     TrendingNow(TrendingNow),
 }
@@ -37,6 +40,7 @@ impl Model {
             Self::Hrnn(model) => &**model,
             Self::PopularityCount(model) => model,
             Self::Sims(model) => model,
+            Self::SimilarItems(model) => model,
             Self::TrendingNow(model) => model,
         }
     }
@@ -144,6 +148,13 @@ pub enum TrainError {
     /// Too few interactions or users.
     #[error(transparent)]
     TooSmall(#[from] TooSmall),
+    /// There are no columns to ask about.
+    #[error(
+        "Create failed. aws-item-attribute-affinity needs an Items dataset with at least one column that is \
+         categorical, a number or a truth value, beside ITEM_ID and CREATION_TIMESTAMP. Import one, with \
+         \"categorical\": true at its columns of categories."
+    )]
+    NoAttributes,
     /// Somebody asked for it to end.
     #[error("the training was stopped")]
     Stopped,
@@ -194,7 +205,10 @@ pub fn train(
                 train_hrnn(config, &featurization::subset(data, &kept), options, progress)
             }
         }
-        Algorithm::ItemAffinity => {
+        Algorithm::ItemAffinity | Algorithm::ItemAttributeAffinity => {
+            if recipe.algorithm == Algorithm::ItemAttributeAffinity && data.metadata.items.is_empty() {
+                return Err(TrainError::NoAttributes);
+            }
             let config = hrnn::Config::for_segments(parameters, options.seed, options.threads);
             train_hrnn(config, data, options, progress)
         }
@@ -204,6 +218,10 @@ pub fn train(
         Algorithm::Sims => {
             let config = sims::Config::from_hyperparameters(parameters, options.threads);
             Ok(counted(data, progress, || Model::Sims(Sims::train(data, &config))))
+        }
+        Algorithm::SimilarItems => {
+            let config = similar::Config::from_hyperparameters(parameters, options.seed, options.threads);
+            Ok(counted(data, progress, || Model::SimilarItems(SimilarItems::train(data, &config))))
         }
         Algorithm::TrendingNow => {
             let interval = trending::interval(parameters);

@@ -236,7 +236,10 @@ fn measure_segments(
     let total = test_users as u64;
     let told = |done| progress(Stage::Evaluate, Progress { done, total, unit: "users", loss: None });
     told(0);
-    let questions = segments::evaluation::items(data);
+    let questions = match recipe.algorithm {
+        Algorithm::ItemAttributeAffinity => segments::attributes::questions(&data.metadata.items),
+        _ => segments::evaluation::items(data),
+    };
     let found = segments::evaluation::evaluate(network, &split, questions, options.seed, options.threads);
     (report.metrics, report.baseline, report.advantage) = (found.metrics, found.baseline, found.advantage);
     report.seconds[1] = started.elapsed().as_secs_f64();

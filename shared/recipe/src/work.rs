@@ -13,7 +13,9 @@ use crate::hrnn::Config;
 pub fn multiply_adds(recipe: &Recipe, parameters: &Hyperparameters, interactions: u64) -> u64 {
     match recipe.algorithm {
         Algorithm::PopularityCount | Algorithm::Sims | Algorithm::TrendingNow => interactions,
-        Algorithm::Hrnn | Algorithm::ItemAffinity => {
+        // Products with both vectors, there and back in each iteration.
+        Algorithm::SimilarItems => interactions * 20 * parameters.integer("item_id_hidden_dim") as u64,
+        Algorithm::Hrnn | Algorithm::ItemAffinity | Algorithm::ItemAttributeAffinity => {
             let config = match recipe.algorithm {
                 Algorithm::Hrnn => Config::from_hyperparameters(parameters, 0, 0),
                 _ => Config::for_segments(parameters, 0, 0),

@@ -31,8 +31,13 @@ impl Candidate {
     }
 
     fn artifact(&self, version: &TrainedVersion) -> recipe::Artifact {
-        let origin =
-            Origin { recipe: self.recipe, parameters: &self.parameters, seed: 7, snapshot: "checkerboard" };
+        let origin = Origin {
+            recipe: self.recipe,
+            parameters: &self.parameters,
+            seed: 7,
+            snapshot: "checkerboard",
+            items_snapshot: None,
+        };
         to_artifact(version, &self.data, origin).unwrap()
     }
 }

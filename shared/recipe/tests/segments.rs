@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{IdTable, Interactions};
+use dataset::{Cells, Column, IdTable, Interactions};
 use domain::recipes::{Recipe, find_by_name};
 use recipe::artifact::{Origin, from_artifact, to_artifact};
 use recipe::model::resolve_parameters;
-use recipe::segments::segments;
+use recipe::segments::{attributes, segments};
 use recipe::{Model, TrainOptions, TrainedVersion, train_and_evaluate};
 
 const USERS: u32 = 240;
@@ -30,13 +30,33 @@ fn tastes() -> Interactions {
     Interactions::from_rows(users, items, &user, &item, &time)
 }
 
+/// Four colours, one for the items of each taste.
+fn coloured() -> Interactions {
+    let mut data = tastes();
+    let colours = ["red", "green", "blue", "blue|grey"];
+    let taste = |id: &str| id.split(' ').nth(1).unwrap().parse::<u32>().unwrap();
+    let codes = data.items.iter().map(taste).collect();
+    let cells = Cells::Text { distinct: colours.map(Into::into).into(), codes };
+    data.metadata.items = vec![Column { name: "COLOUR".into(), cells }];
+    data
+}
+
 fn trained(data: &Interactions, threads: usize) -> (&'static Recipe, TrainedVersion, recipe::Artifact) {
-    let recipe = find_by_name("aws-item-affinity").unwrap();
+    trained_as("aws-item-affinity", data, threads)
+}
+
+fn trained_as(
+    recipe: &str,
+    data: &Interactions,
+    threads: usize,
+) -> (&'static Recipe, TrainedVersion, recipe::Artifact) {
+    let recipe = find_by_name(recipe).unwrap();
     let hidden = BTreeMap::from([("hidden_dimension".to_owned(), "32".to_owned())]);
     let parameters = resolve_parameters(recipe, &hidden, &BTreeMap::new()).unwrap();
     let options = TrainOptions { threads, epochs: Some(12), ..TrainOptions::default() };
     let version = train_and_evaluate(recipe, &parameters, data, &options, &|_, _| ()).unwrap();
-    let origin = Origin { recipe, parameters: &parameters, seed: 1, snapshot: "tastes" };
+    let origin =
+        Origin { recipe, parameters: &parameters, seed: 1, snapshot: "tastes", items_snapshot: None };
     let artifact = to_artifact(&version, data, origin).unwrap();
     (recipe, version, artifact)
 }
@@ -62,6 +82,35 @@ fn users_of_a_taste_are_found_and_the_metrics_say_how_well() {
     assert!(recall(&report.metrics) > recall(&report.baseline), "{report:?}");
     assert!(report.verdict().contains("naming the most active users: Recall at 1 %"), "{}", report.verdict());
     assert_eq!(loaded.description.metrics.len(), 3);
+}
+
+#[test]
+fn users_of_an_attribute_are_found() {
+    let data = coloured();
+    let (_, version, artifact) = trained_as("aws-item-attribute-affinity", &data, 2);
+    let loaded = from_artifact(&artifact).unwrap();
+    let Model::Hrnn(network) = &loaded.model else { panic!("not a network") };
+    for (question, tastes) in [
+        ("ITEMS.colour = \"green\"", [1].as_slice()),
+        ("ITEMS.colour = \"blue\"", &[2, 3]),
+        ("ITEMS.colour = \"blue\" AND ITEMS.colour = \"grey\"", &[3]),
+    ] {
+        let items =
+            attributes::items_with(&attributes::parse(question).unwrap(), &data.metadata.items).unwrap();
+        let segment = segments(network, &data, &[items], 50, 2).remove(0);
+        assert!(segment.users.iter().all(|user| tastes.contains(&(user % 4))), "{question}: {segment:?}");
+    }
+    let report = &version.report;
+    assert!(
+        report.metrics["recall_at_1_percent"].value > report.baseline["recall_at_1_percent"].value,
+        "{report:?}"
+    );
+
+    let recipe = find_by_name("aws-item-attribute-affinity").unwrap();
+    let parameters = resolve_parameters(recipe, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    let options = TrainOptions::default();
+    let refused = train_and_evaluate(recipe, &parameters, &tastes(), &options, &|_, _| ()).unwrap_err();
+    assert!(refused.to_string().contains("needs an Items dataset"), "{refused}");
 }
 
 #[test]

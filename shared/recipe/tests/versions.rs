@@ -167,7 +167,13 @@ fn parameters_of_another_recipe_are_refused() {
 
 fn pack(version: &TrainedVersion, data: &Interactions) -> Artifact {
     let (recipe, parameters) = recipe("aws-sims", &[]);
-    let origin = Origin { recipe, parameters: &parameters, seed: 1, snapshot: "imports/7/manifest.json" };
+    let origin = Origin {
+        recipe,
+        parameters: &parameters,
+        seed: 1,
+        snapshot: "imports/7/manifest.json",
+        items_snapshot: None,
+    };
     to_artifact(version, data, origin).unwrap()
 }
 

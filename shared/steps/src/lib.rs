@@ -14,6 +14,7 @@ pub mod delete;
 pub mod deploy;
 pub mod follow_up;
 pub mod import;
+mod items;
 pub mod layer;
 pub mod live;
 pub mod models;

@@ -155,7 +155,9 @@ impl Steps {
     /// The model of a trained version with the histories behind it.
     pub async fn served_model(&self, version: &SolutionVersion) -> Result<ServedModel, Failure> {
         let loaded = self.load(&trained(version)?.artifact_prefix).await?;
-        let data = self.interactions(version, &loaded.description.data.snapshot).await?;
+        let trained_on = &loaded.description.data;
+        let data =
+            self.described(version, &trained_on.snapshot, trained_on.items_snapshot.as_deref()).await?;
         Ok(ServedModel { loaded, data })
     }
 
@@ -202,7 +204,7 @@ impl Steps {
     }
 
     /// A part of a dataset, checked against its manifest.
-    async fn part(&self, part: &ManifestPart) -> Result<Bytes, Failure> {
+    pub(crate) async fn part(&self, part: &ManifestPart) -> Result<Bytes, Failure> {
         let bytes =
             self.objects.get(&self.objects.at(&part.key)).await.doing(|| format!("reading {}", part.key))?;
         part.verify(&bytes).doing(|| format!("reading {}", part.key))?;

@@ -41,7 +41,12 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
     })?;
     let recipe = domain::recipes::find(&version.recipe)
         .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
-    let data = steps.interactions(version, &snapshot).await?;
+    // Frozen with what came in live, as the interactions are.
+    let items_snapshot = match recipe.reads_items() {
+        true => steps.training_snapshot(version, DatasetType::Items).await?,
+        false => None,
+    };
+    let data = steps.described(version, &snapshot, items_snapshot.as_deref()).await?;
     let (users, items) = (data.users.len() as u64, data.items.len() as u64);
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -68,7 +73,13 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 });
             };
             let trained = recipe::train_and_evaluate(recipe, &parameters, &data, &options, &observe)?;
-            let origin = Origin { recipe, parameters: &parameters, seed: options.seed, snapshot: &snapshot };
+            let origin = Origin {
+                recipe,
+                parameters: &parameters,
+                seed: options.seed,
+                snapshot: &snapshot,
+                items_snapshot: items_snapshot.as_deref(),
+            };
             let files = artifact::to_artifact(&trained, &data, origin);
             Ok::<_, TrainError>((trained.report, files))
         })

@@ -42,6 +42,8 @@ struct Pinned {
     snapshot: String,
     /// Interactions in it.
     rows: u64,
+    /// Manifest of the items, for a recipe that learns from them.
+    items: Option<String>,
     seed: u64,
     code_version: String,
 }
@@ -232,7 +234,11 @@ impl Steps {
             ))
         })?;
         let rows = self.manifest(&snapshot).await?.rows;
-        let pinned = Pinned { imported, snapshot, rows, seed, code_version };
+        let items = match crate::models::recipe_of(version)?.reads_items() {
+            true => self.training_snapshot(version, DatasetType::Items).await?,
+            false => None,
+        };
+        let pinned = Pinned { imported, snapshot, rows, items, seed, code_version };
         self.clear(keys::trials_prefix(&version.arn)).await?;
         let at = self.plan_at(&version.arn);
         let bytes = serde_json::to_vec(&pinned).doing(|| format!("writing {at}"))?;
@@ -300,7 +306,7 @@ impl Steps {
 
     /// Histories to train trials on, and the users to validate them on.
     async fn validation(&self, version: &SolutionVersion, pinned: &Pinned) -> Result<Arc<Split>, Failure> {
-        let data = self.interactions(version, &pinned.snapshot).await?;
+        let data = self.described(version, &pinned.snapshot, pinned.items.as_deref()).await?;
         featurization::check_size(&data, version.event_type.as_deref())
             .map_err(|error| Failure::caller(error.to_string()))?;
         let seed = pinned.seed;

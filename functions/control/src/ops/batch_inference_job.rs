@@ -7,8 +7,8 @@ use wire::batch_inference_job::{self as shapes, CreateBatchInferenceJob};
 use wire::shape::Shape;
 use wire::{Member, Members};
 
+use super::Output;
 use super::campaign::no_exploration;
-use super::{Output, solution};
 use crate::Control;
 use crate::pages::List;
 
@@ -23,7 +23,7 @@ const LIST: List<BatchInferenceJob> = List {
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let CreateBatchInferenceJob { job: request, explores } = CreateBatchInferenceJob::parse(members)?;
     let version = control.active_parent::<SolutionVersion>(&request.solution_version).await?;
-    answers_lines(solution::recipe(&version.value.recipe)?)?;
+    answers_lines(lifecycle::version::recipe(&version.value.recipe)?)?;
     no_exploration(&version.value.recipe, explores)?;
     let solution = control.active_parent::<Solution>(&version.value.solution).await?;
     let kind = ResourceKind::BatchInferenceJob;

@@ -7,7 +7,7 @@ use wire::batch_segment_job::{self as shapes, CreateBatchSegmentJob};
 use wire::shape::Shape;
 use wire::{Member, Members};
 
-use super::{Output, solution};
+use super::Output;
 use crate::Control;
 use crate::pages::List;
 
@@ -22,7 +22,7 @@ const LIST: List<BatchSegmentJob> = List {
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateBatchSegmentJob::parse(members)?.job;
     let version = control.active_parent::<SolutionVersion>(&request.solution_version).await?;
-    let recipe = solution::recipe(&version.value.recipe)?;
+    let recipe = lifecycle::version::recipe(&version.value.recipe)?;
     if recipe.recipe_type != RecipeType::UserSegmentation {
         return Err(ApiError::invalid(format!(
             "{} was trained with {}, which finds items for users, not users for items: batch segment jobs need a \

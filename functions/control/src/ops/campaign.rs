@@ -68,7 +68,7 @@ async fn referenced(
 
 /// A campaign answers with items; recipes that find users work through batch segment jobs alone.
 fn serves_items(recipe: &Arn) -> Result<(), ApiError> {
-    let recipe = solution::recipe(recipe)?;
+    let recipe = version::recipe(recipe)?;
     if recipe.recipe_type == RecipeType::UserSegmentation {
         return Err(ApiError::invalid(format!(
             "A campaign cannot serve the recipe {}, which is of type USER_SEGMENTATION: get its segments with \

@@ -29,6 +29,7 @@ use crate::hrnn::HrnnModel;
 use crate::model::Model;
 use crate::popularity::PopularityCount;
 use crate::ranking::Recommender;
+use crate::similar::SimilarItems;
 use crate::sims::{Neighbours, Sims};
 use crate::trending::TrendingNow;
 use crate::version::TrainedVersion;
@@ -91,6 +92,9 @@ pub struct Description {
 pub struct DataDescription {
     /// Which import: the caller's name for it, usually the key of the manifest.
     pub snapshot: String,
+    /// Of the Items dataset, where the model knows its columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items_snapshot: Option<String>,
     /// After filters by event.
     pub interactions: usize,
     /// Users with interactions.
@@ -120,6 +124,8 @@ pub struct Origin<'a> {
     pub seed: u64,
     /// On this snapshot of the data.
     pub snapshot: &'a str,
+    /// With this snapshot of Items.
+    pub items_snapshot: Option<&'a str>,
 }
 
 /// A version read back.
@@ -221,6 +227,7 @@ pub fn to_artifact(
         epochs: report.epochs,
         data: DataDescription {
             snapshot: origin.snapshot.to_owned(),
+            items_snapshot: origin.items_snapshot.map(str::to_owned),
             interactions: data.len(),
             users: data.users.len(),
             items: data.items.len(),
@@ -310,6 +317,14 @@ fn write_model(model: &Model, weights: &mut Writer) {
             weights.u32("neighbours.items", &model.neighbours.items);
             weights.f32("neighbours.scores", &[model.neighbours.scores.len()], &model.neighbours.scores);
         }
+        Model::SimilarItems(model) => {
+            write_popularity(&model.popular, weights);
+            for (name, vectors) in [("company", &model.company), ("kind", &model.kind)] {
+                weights.f32(name, vectors.shape(), &vectors.iter().copied().collect::<Vec<_>>());
+            }
+            weights.f32("trust", &[model.trust.len()], &model.trust);
+            weights.f32("expected", &[2], &model.expected);
+        }
         Model::TrendingNow(model) => {
             write_popularity(model.popular(), weights);
             weights.u32("rising.items", model.rising());
@@ -338,8 +353,24 @@ fn read_model(algorithm: Algorithm, weights: &Tensors<'_>, items: usize) -> Resu
                 ArtifactError::inconsistent(WEIGHTS, "the items that rise contradict each other")
             })
         }
-        Algorithm::Hrnn | Algorithm::ItemAffinity => read_hrnn(weights, items).map(Box::new).map(Model::Hrnn),
+        Algorithm::SimilarItems => read_similar(weights, items).map(Model::SimilarItems),
+        Algorithm::Hrnn | Algorithm::ItemAffinity | Algorithm::ItemAttributeAffinity => {
+            read_hrnn(weights, items).map(Box::new).map(Model::Hrnn)
+        }
     }
+}
+
+fn read_similar(weights: &Tensors<'_>, items: usize) -> Result<SimilarItems, ArtifactError> {
+    let wrong = || ArtifactError::inconsistent(WEIGHTS, "the vectors of items contradict each other");
+    let matrix = |name: &str| {
+        let (shape, values) = weights.shaped(name)?;
+        let &[rows, columns] = shape.as_slice() else { return Err(wrong()) };
+        ndarray::Array2::from_shape_vec((rows, columns), values).map_err(|_| wrong())
+    };
+    let expected = weights.f32("expected")?.try_into().map_err(|_| wrong())?;
+    let popular = read_popularity(weights, items)?;
+    SimilarItems::from_parts(matrix("company")?, matrix("kind")?, weights.f32("trust")?, expected, popular)
+        .ok_or_else(wrong)
 }
 
 fn read_hrnn(weights: &Tensors<'_>, items: usize) -> Result<HrnnModel, ArtifactError> {

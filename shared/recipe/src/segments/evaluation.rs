@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{History, Interactions};
+use dataset::{About, History, Interactions};
 use domain::resource::Metric;
 
 use super::segments;
@@ -46,7 +46,11 @@ pub fn split(data: &Interactions) -> Split {
         let cut = history.items.len() - history.items.len() / 5;
         let part = |range: std::ops::Range<usize>| History {
             items: &history.items[range.clone()],
-            timestamps: &history.timestamps[range],
+            timestamps: &history.timestamps[range.clone()],
+            about: About {
+                events: history.about.events.map(|(columns, first)| (columns, first + range.start)),
+                ..history.about
+            },
         };
         push(&mut train, data.users.id(user), part(0..cut));
         push(&mut hidden, data.users.id(user), part(cut..history.items.len()));

@@ -10,9 +10,12 @@
 //! Raw products would not do: a user with a long query vector has large products with everything. The
 //! softmax makes users comparable, at the price of the whole catalogue for each of them.
 //!
+//! [`attributes`] reads which items a question about their metadata means.
+//!
 //! Users stream by block after block and each query keeps its best in a heap, so memory holds a block
 //! of users times a block of items, and the answers, but never the matrix of both.
 
+pub mod attributes;
 pub mod evaluation;
 
 use std::cmp::Reverse;

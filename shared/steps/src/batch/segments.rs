@@ -1,8 +1,9 @@
 //! Batch segments: all lines of a file are answered together, in one walk over the users.
 
-use domain::limits::SEGMENT_ITEM_QUERIES_MAX;
-use domain::recipes::Recipe;
+use domain::limits::{SEGMENT_ATTRIBUTE_QUERIES_MAX, SEGMENT_ITEM_QUERIES_MAX};
+use domain::recipes::{Algorithm, Recipe};
 use recipe::Model;
+use recipe::segments::attributes;
 use recipe::segments::{Segment, segments};
 use serde_json::{Value, json};
 
@@ -29,8 +30,9 @@ pub(super) fn answer(
     let Model::Hrnn(network) = &model.loaded.model else {
         return Err(format!("The recipe {} finds no segments.", recipe.arn()));
     };
-    let questions: Vec<Question> = lines(input).map(|line| question(model, line)).collect();
-    let most = SEGMENT_ITEM_QUERIES_MAX;
+    let by_attribute = recipe.algorithm == Algorithm::ItemAttributeAffinity;
+    let questions: Vec<Question> = lines(input).map(|line| question(model, by_attribute, line)).collect();
+    let most = if by_attribute { SEGMENT_ATTRIBUTE_QUERIES_MAX } else { SEGMENT_ITEM_QUERIES_MAX };
     if questions.len() > most {
         return Err(format!(
             "It has {} lines; a segment job of the recipe {} answers at most {most} lines of a file. Put the rest \
@@ -55,7 +57,7 @@ pub(super) fn answer(
     Ok(output)
 }
 
-fn question(model: &ServedModel, line: &[u8]) -> Question {
+fn question(model: &ServedModel, by_attribute: bool, line: &[u8]) -> Question {
     let input: Value = match serde_json::from_slice(line) {
         Ok(input) => input,
         Err(error) => {
@@ -65,6 +67,7 @@ fn question(model: &ServedModel, line: &[u8]) -> Question {
     };
     let items = match input.get("filterValues") {
         Some(_) => Err("filterValues are given and filters are not available yet".to_owned()),
+        None if by_attribute => with_attributes(model, &input),
         None => item(model, &input),
     };
     Question { input, items }
@@ -80,6 +83,16 @@ fn item(model: &ServedModel, input: &Value) -> Result<Vec<u32>, String> {
         },
         Some(_) => Err("itemId must be a string".to_owned()),
         None => Err("Required fields for the provided recipe are itemId".to_owned()),
+    }
+}
+
+fn with_attributes(model: &ServedModel, input: &Value) -> Result<Vec<u32>, String> {
+    match input.get("itemAttributes") {
+        Some(Value::String(text)) => {
+            attributes::items_with(&attributes::parse(text)?, &model.data.metadata.items)
+        }
+        Some(_) => Err("itemAttributes must be a string".to_owned()),
+        None => Err("Required fields for the provided recipe are itemAttributes".to_owned()),
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{
-    BatchInferenceJob, BatchSegmentJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType, ImportMode, Job,
-    Schema, SolutionVersion, TrainingMode, TrainingType,
+    BatchInferenceJob, BatchSegmentJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType,
+    ImportMode, Job, Schema, SolutionVersion, TrainingMode, TrainingType,
 };
 use domain::{
     Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slot, Slots, Status, TrainingData, recipes,

@@ -15,7 +15,7 @@ pub(super) const REVISION: &str = "revision";
 const RESOURCE: &str = "resource";
 
 /// The kinds that have rows; the others are part of the code.
-pub(super) const STORED_KINDS: [ResourceKind; 9] = [
+pub(super) const STORED_KINDS: [ResourceKind; 10] = [
     ResourceKind::DatasetGroup,
     ResourceKind::Schema,
     ResourceKind::Dataset,
