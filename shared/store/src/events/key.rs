@@ -120,6 +120,6 @@ mod tests {
         let group = scope.arn(ResourceKind::DatasetGroup, "films");
         let key = row_key(&group, "42", Sort::Event("e-1"));
         assert_eq!(name(&key), format!("films/INTERACTIONS/{:x} 2:42/ee-1", hash("42") % 16));
-        assert_eq!(hash("42") % 16, 4);
+        assert_eq!(hash("42") % 16, 2);
     }
 }
