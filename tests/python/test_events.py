@@ -331,7 +331,12 @@ def test_the_next_training_has_the_events_and_an_import_leaves_them(server):
     rows = len(list(data.rows()))
     assert (manifest["rows"], manifest["live_parts"]) == (rows + 24, 1)
     deploy(world, version)
-    known = [item for item, _ in answer(world, "u1", 100)]
+    # A campaign remembers for a second which version it serves.
+    for _ in range(40):
+        known = [item for item, _ in answer(world, "u1", 100)]
+        if {"fresh-0", "fresh-1", "fresh-2"} <= set(known):
+            break
+        time.sleep(0.05)
     assert {"fresh-0", "fresh-1", "fresh-2"} <= set(known), "the items of events can be recommended now"
     assert answer(world, "fan-1") != answer(world, "nobody")
 
