@@ -172,7 +172,7 @@ def test_large_trials_of_a_search_are_jobs_of_their_own(personalize, solution, t
     trials = sorted(job.command for job in jobs[:-1])
     assert trials == [["--arn", arn, "--trial", str(number)] for number in range(3)]
     assert jobs[-1].command == ["--arn", arn]
-    assert steps == ["TrainPlan", "NextTrials"]
+    assert steps == ["TrainPlan", "NextTrials", "FollowUp"]
 
 
 def test_a_reclaimed_instance_starts_the_trainer_again(train):

@@ -90,7 +90,9 @@ def test_a_search_goes_through_the_map_and_its_values_train_the_version(ministac
     entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
     # Had a trial left no receipt, the next round would have asked for it again.
     once = ["Input", "Plan", "Go", "Trainer", "Trials", "NextTrials", "Go", "Trainer", "TrainInFunction"]
-    assert entered == once
+    assert entered[: len(once)] == once
+    # The version is ACTIVE before the machine has ended.
+    assert entered[len(once) :] in ([], ["FollowUp"])
 
 
 def test_answers_longer_than_a_stored_list_are_scored_by_the_model(runtime, campaign):
