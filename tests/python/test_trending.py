@@ -1,5 +1,7 @@
 """aws-trending-now: what rises at the end of the data, whoever asks."""
 
+import time
+
 import pytest
 
 from server import ROLE, wait
@@ -71,7 +73,13 @@ def test_new_data_changes_what_is_trending(personalize, runtime, s3, news):
     p.update_campaign(campaignArn=campaign, solutionVersionArn=version)
     update = lambda campaignArn: p.describe_campaign(campaignArn=campaignArn)["campaign"]
     assert wait(update, "latestCampaignUpdate", campaignArn=campaign)["status"] == "ACTIVE"
-    items = [item["itemId"] for item in runtime.get_recommendations(campaignArn=campaign, numResults=50)["itemList"]]
+    # A campaign remembers for a second which version it serves.
+    for _ in range(40):
+        listed = runtime.get_recommendations(campaignArn=campaign, numResults=50)["itemList"]
+        items = [item["itemId"] for item in listed]
+        if items[0] == "tuesday":
+            break
+        time.sleep(0.05)
     # What rose on Monday has fallen among the popular ones.
     assert items[0] == "tuesday" and items.index("monday") > 0, items
 
