@@ -1,7 +1,8 @@
 //! Jobs as tasks of this process: what Step Functions is in the cloud.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use control::{BoxError, BoxFuture, Launch};
@@ -18,7 +19,7 @@ const SCHEDULES_EVERY: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone)]
 pub struct Launcher {
     steps: Steps,
-    running: Arc<Mutex<HashSet<Job>>>,
+    running: Arc<Running>,
     /// Training takes all cores; two at once would only hold more memory.
     heavy: Arc<Semaphore>,
     /// Counts ended jobs, for whoever waits for one.
@@ -36,38 +37,47 @@ impl Launcher {
         }
     }
 
-    /// Starts `job` unless it is running already.
+    /// Starts `job`. One that is running already is begun once more when it has ended: it may have looked
+    /// at its resource before that came to wait for it again.
     pub fn start(&self, job: Job) {
-        if !self.lock().insert(job.clone()) {
+        if !self.running.begin(&job) {
             return;
         }
         let this = self.clone();
         tokio::spawn(async move {
-            let permit = match job {
-                Job::Delete(_) => None,
-                // The semaphore is never closed.
-                _ => this.heavy.clone().acquire_owned().await.ok(),
-            };
-            // In a task of its own, so that a panic in a step is caught and told instead of lost.
-            let work = tokio::spawn({
-                let (steps, job) = (this.steps.clone(), job.clone());
-                async move { steps.run(&job).await }
-            });
-            match work.await {
-                // Before the job counts as ended, so that whoever waits for quiet waits for this too.
-                Ok(Ok(())) => this.start_all(this.steps.follow_up(job.arn()).await),
-                Ok(Err(failure)) => tracing::error!(arn = %job.arn(), "{}", chain(&failure)),
-                Err(panic) => {
-                    tracing::error!(arn = %job.arn(), %panic, "a step panicked");
-                    this.steps
-                        .abandon(&job, "the service failed while working on this (a defect; see its log)")
-                        .await;
+            loop {
+                this.run(&job).await;
+                if !this.running.goes_on(&job) {
+                    break;
                 }
             }
-            drop(permit);
-            this.lock().remove(&job);
             this.ended.send_modify(|count| *count += 1);
         });
+    }
+
+    /// Carries a job out, and starts what follows from it.
+    async fn run(&self, job: &Job) {
+        let _permit = match job {
+            Job::Delete(_) => None,
+            // The semaphore is never closed.
+            _ => self.heavy.clone().acquire_owned().await.ok(),
+        };
+        // In a task of its own, so that a panic in a step is caught and told instead of lost.
+        let work = tokio::spawn({
+            let (steps, job) = (self.steps.clone(), job.clone());
+            async move { steps.run(&job).await }
+        });
+        match work.await {
+            // Before the job counts as ended, so that whoever waits for quiet waits for this too.
+            Ok(Ok(())) => self.start_all(self.steps.follow_up(job.arn()).await),
+            Ok(Err(failure)) => tracing::error!(arn = %job.arn(), "{}", chain(&failure)),
+            Err(panic) => {
+                tracing::error!(arn = %job.arn(), %panic, "a step panicked");
+                self.steps
+                    .abandon(job, "the service failed while working on this (a defect; see its log)")
+                    .await;
+            }
+        }
     }
 
     /// Starts what follows from a job, or from the time. What could not be begun is begun when the
@@ -93,7 +103,7 @@ impl Launcher {
     /// Returns once nothing is running, with everything that follows from what was.
     pub async fn quiet(&self) {
         let mut ended = self.ended();
-        while !self.lock().is_empty() {
+        while !self.running.is_empty() {
             // The sender is a part of this launcher.
             let _ = ended.changed().await;
         }
@@ -113,9 +123,48 @@ impl Launcher {
     pub fn ended(&self) -> watch::Receiver<u64> {
         self.ended.subscribe()
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<Job>> {
-        self.running.lock().unwrap_or_else(|broken| broken.into_inner())
+/// The jobs that are running, and whether each was asked for again meanwhile.
+#[derive(Default)]
+struct Running(Mutex<HashMap<Job, bool>>);
+
+impl Running {
+    /// Whether the caller is to run the job; if it runs already it will go on.
+    fn begin(&self, job: &Job) -> bool {
+        match self.lock().entry(job.clone()) {
+            Entry::Occupied(mut again) => {
+                again.insert(true);
+                false
+            }
+            Entry::Vacant(free) => {
+                free.insert(false);
+                true
+            }
+        }
+    }
+
+    /// Whether a job that has come to its end was asked for again; else it is running no more.
+    fn goes_on(&self, job: &Job) -> bool {
+        let mut running = self.lock();
+        match running.get_mut(job) {
+            Some(again) if *again => {
+                *again = false;
+                true
+            }
+            _ => {
+                running.remove(job);
+                false
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Job, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,5 +172,27 @@ impl Launch for Launcher {
     fn launch(&self, job: Job) -> BoxFuture<'_, Result<(), BoxError>> {
         self.start(job);
         Box::pin(async { Ok(()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ResourceKind;
+
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_asked_for_while_it_runs_is_run_once_more() {
+        let scope = domain::Scope { region: "us-east-1".into(), account: "000000000000".into() };
+        let (deploy, other) =
+            ["films", "songs"].map(|name| Job::Deploy(scope.arn(ResourceKind::Campaign, name))).into();
+        let running = Running::default();
+        assert!(running.begin(&deploy) && running.begin(&other));
+        // A version came while the deployment before it ended, twice as an event may.
+        assert!(!running.begin(&deploy) && !running.begin(&deploy));
+        assert!(running.goes_on(&deploy));
+        assert!(!running.goes_on(&deploy) && !running.goes_on(&other));
+        assert!(running.is_empty());
+        assert!(running.begin(&deploy));
     }
 }
