@@ -132,7 +132,7 @@ build-bare: ## The least that a function can be, for the benchmark of cold start
 IMAGE ?= osusume-train
 IMAGE_TARGET ?= cpu
 
-image: ## The trainer's container, by Docker: make image IMAGE=registry/name:tag IMAGE_TARGET=gpu.
+image: ## The trainer's container, by Docker: make image IMAGE=registry/name:tag.
 	@cargo build --profile $(LAMBDA_PROFILE) --locked -p train
 	install -D target/$(LAMBDA_PROFILE)/train target/image/train
 	docker build --file infra/train.Dockerfile --target $(IMAGE_TARGET) --tag $(IMAGE) target/image

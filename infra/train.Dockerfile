@@ -1,8 +1,8 @@
 # The trainer's container: `make image` builds it, `infra/train.asl.json` starts it through AWS Batch.
 #
-# Two targets: `cpu` over a Debian base, `gpu` over NVIDIA's CUDA runtime (the trainer looks for CUDA when
-# it starts, and does without). Both bases are given by digest, so that the same build gives the same
-# image: Debian's of all architectures, NVIDIA's of x86_64.
+# Two targets: `cpu` over a Debian base, `gpu` over NVIDIA's CUDA runtime, for the device that is to come:
+# the trainer computes on the CPU in both today. Both bases are given by digest, so that the same build
+# gives the same image: Debian's of all architectures, NVIDIA's of x86_64.
 #
 # The program is compiled before and is all of the context: the build machine has the toolchain and the
 # compiled dependencies already. Its C library must not be newer than the base's.

@@ -70,8 +70,9 @@ fn announce(api: SocketAddr, s3: SocketAddr, options: &Serve, resumed: usize) ->
     writeln!(out, "\n  export AWS_ENDPOINT_URL_PERSONALIZE=http://{api} \\")?;
     writeln!(
         out,
-        "         AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME=http://{api} AWS_ENDPOINT_URL_S3=http://{s3} \\"
+        "         AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME=http://{api} AWS_ENDPOINT_URL_PERSONALIZE_EVENTS=http://{api} \\"
     )?;
+    writeln!(out, "         AWS_ENDPOINT_URL_S3=http://{s3} \\")?;
     writeln!(out, "         AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1\n")?;
     out.flush()
 }
