@@ -7,6 +7,8 @@
 //! it prints NDCG@25 on that file, and the hit rate of
 //! items with at most five events in training. `--items movies.csv` trains with genres and years.
 
+mod support;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -14,6 +16,8 @@ use std::ops::ControlFlow;
 use dataset::{Cells, Column, IdTable, Interactions, Table};
 use recipe::hrnn::{Config, HrnnModel, Progress, train};
 use recipe::{Query, RankedList, Recommender};
+
+use support::{option, peak_mb, read, some};
 
 const K: usize = 25;
 
@@ -89,39 +93,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         peak_mb()
     );
     Ok(())
-}
-
-fn some<T: std::str::FromStr>(name: &str) -> Result<Option<T>, String> {
-    let text = std::env::args().skip_while(|argument| argument != name).nth(1);
-    text.map(|text| text.parse().map_err(|_| format!("{name} has the value '{text}'"))).transpose()
-}
-
-fn option<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
-    Ok(some(name)?.unwrap_or(default))
-}
-
-/// Peak resident memory, from the kernel; 0 where it does not say.
-fn peak_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
-}
-
-/// Reads plain CSV without quotes: user, item, timestamp.
-fn read(file: &str) -> Result<Interactions, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(file)?;
-    let (mut users, mut items) = (IdTable::default(), IdTable::default());
-    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
-    for (number, line) in text.lines().enumerate().skip(1) {
-        let mut fields = line.split(',');
-        let (Some(u), Some(i), Some(t)) = (fields.next(), fields.next(), fields.next()) else {
-            return Err(format!("{file}, line {}: three fields are needed", number + 1).into());
-        };
-        user.push(users.intern(u));
-        item.push(items.intern(i));
-        time.push(t.parse()?);
-    }
-    Ok(Interactions::from_rows(users, items, &user, &item, &time))
 }
 
 /// Films with genres and, from the title, the year: `movieId,title,genres` of MovieLens.

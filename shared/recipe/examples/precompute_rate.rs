@@ -6,6 +6,8 @@
 //! The model is random: normal embeddings, biases of a Zipf popularity. The time covers all of
 //! `precompute::user_lists`, the recurrence over every history among it. `--seen` leaves out what a user had.
 
+mod support;
+
 use std::time::Instant;
 
 use dataset::{IdTable, Interactions};
@@ -13,6 +15,8 @@ use ndarray::{Array1, Array2};
 use recipe::hrnn::HrnnModel;
 use recipe::precompute::user_lists;
 use training::random::Random;
+
+use support::{cpu_seconds, option, peak_mb};
 
 fn main() -> Result<(), String> {
     let (users, items): (usize, usize) = (option("--users", 100_000)?, option("--items", 50_000)?);
@@ -77,26 +81,4 @@ fn histories(count: usize, catalogue: usize, events: usize, random: &mut Random)
     let item: Vec<u32> = (0..rows).map(|_| (random.uniform().powi(3) * catalogue as f64) as u32).collect();
     let time: Vec<i64> = (0..rows).map(|row| 60 * row as i64).collect();
     Interactions::from_rows(users, items, &user, &item, &time)
-}
-
-/// The value after `name` on the command line.
-fn option<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
-    match std::env::args().skip_while(|argument| argument != name).nth(1) {
-        Some(text) => text.parse().map_err(|_| format!("{name} has the value '{text}'")),
-        None => Ok(default),
-    }
-}
-
-/// Processor time of all threads so far, from the kernel, in steps of 10 ms; 0 where it does not say.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
-}
-
-/// Peak resident memory, from the kernel; 0 where it does not say.
-fn peak_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

@@ -7,15 +7,18 @@
 //! The CSV has a header; its first two columns are user and item, its last is the timestamp. Prints a
 //! JSON line for each trial and one for the result.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use dataset::{IdTable, Interactions};
 use domain::tuning::{Candidate, OBJECTIVE, search_space};
 use recipe::evaluation::{self, Evaluation};
 use recipe::tuning::{Outcomes, Plan, best, judge, validation};
 use recipe::{TrainOptions, model};
 use serde_json::json;
+
+use support::{option, read};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).ok_or("usage: search_gain RATINGS.csv [--setting value …]")?;
@@ -27,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = TrainOptions { seed, threads: option("--threads", defaults.threads)?, ..defaults };
     let none = BTreeMap::new();
     let space = search_space(recipe, &none, None).map_err(|error| error.message)?;
-    let start = model::resolve_parameters(recipe, &none, &none).map_err(|error| error.message)?;
+    let start = recipe.defaults();
     let plan = Plan::new(&[Candidate { recipe, space }], |_| start.clone(), jobs, seed);
 
     let began = Instant::now();
@@ -87,26 +90,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
     );
     Ok(())
-}
-
-fn option<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
-    let text = std::env::args().skip_while(|argument| argument != name).nth(1);
-    text.map_or(Ok(default), |text| text.parse().map_err(|_| format!("{name} has the value '{text}'")))
-}
-
-/// Reads plain CSV without quotes.
-fn read(file: &str) -> Result<Interactions, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(file)?;
-    let (mut users, mut items) = (IdTable::default(), IdTable::default());
-    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
-    for (number, line) in text.lines().enumerate().skip(1) {
-        let fields: Vec<&str> = line.split(',').collect();
-        let [u, i, .., t] = fields.as_slice() else {
-            return Err(format!("{file}, line {}: three fields are needed", number + 1).into());
-        };
-        user.push(users.intern(u));
-        item.push(items.intern(i));
-        time.push(t.trim().parse()?);
-    }
-    Ok(Interactions::from_rows(users, items, &user, &item, &time))
 }

@@ -7,11 +7,14 @@
 //! interactions in memory, the median of the rounds. `--lists` writes a line per item: its id, then its
 //! neighbours, separated by commas, so that another program's can be held against them.
 
+mod support;
+
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use dataset::{IdTable, Interactions};
 use recipe::sims::{Config, Sims};
+
+use support::{cpu_seconds, option, read};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).ok_or("usage: sims_build TRAIN.csv [--neighbours 100] …")?;
@@ -57,35 +60,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         data.items.len(),
     );
     Ok(())
-}
-
-/// The value after `name` on the command line.
-fn option<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
-    match std::env::args().skip_while(|argument| argument != name).nth(1) {
-        Some(text) => text.parse().map_err(|_| format!("{name} has the value '{text}'")),
-        None => Ok(default),
-    }
-}
-
-/// Processor time of all threads so far, from the kernel, in steps of 10 ms; 0 where it does not say.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
-}
-
-fn read(file: &str) -> Result<Interactions, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(file)?;
-    let (mut users, mut items) = (IdTable::default(), IdTable::default());
-    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
-    for (number, line) in text.lines().enumerate().skip(1) {
-        let mut fields = line.split(',');
-        let (Some(u), Some(i), Some(t)) = (fields.next(), fields.next(), fields.next()) else {
-            return Err(format!("{file}, line {}: three fields are needed", number + 1).into());
-        };
-        user.push(users.intern(u));
-        item.push(items.intern(i));
-        time.push(t.parse()?);
-    }
-    Ok(Interactions::from_rows(users, items, &user, &item, &time))
 }
