@@ -1,6 +1,7 @@
 //! The events function: `PutEvents`, `PutItems` and `PutUsers` behind API Gateway.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::resource::Solution;
 use domain::{Arn, ResourceKind, recipes};
@@ -23,7 +24,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let gate = Gate::from_env(&aws, &stack)?;
     let resources = aws.resources(&stack);
     let function = required("WORKFLOW_FUNCTION")?;
-    let refresh = Later { aws: aws.clone(), resources: resources.clone(), function };
+    let refresh =
+        Later { aws: aws.clone(), resources: resources.clone(), function, followed: Mutex::default() };
     let events = Events::new(resources, aws.events(&stack), stack.scope.clone(), Arc::new(refresh));
     let events = &events;
     run::http("events", gate, |request, body| answer(events, request, body)).await
@@ -49,18 +51,28 @@ struct Later {
     aws: Aws,
     resources: Resources,
     function: String,
+    /// Groups that were found to be followed. They stay so but for a deletion, after which the workflow
+    /// function finds nothing to write.
+    followed: Mutex<HashSet<Arn>>,
 }
 
 impl Later {
     /// Whether the group has a solution at all whose recipe follows events. A solution is older than its
     /// campaigns, so none is overlooked.
     async fn is_followed(&self, group: &Arn) -> Result<bool, BoxError> {
+        if self.followed.lock().unwrap_or_else(PoisonError::into_inner).contains(group) {
+            return Ok(true);
+        }
         let solutions = self.resources.list_all(ResourceKind::Solution, Some(group)).await?;
         let solutions = solutions.into_iter().filter_map(|solution| Solution::try_from(solution).ok());
         // An unknown recipe is somebody else's to judge.
         let follows = |recipe: &Arn| recipes::find(recipe).is_none_or(|r| r.algorithm.follows_events());
         // What AutoML will choose is not known here.
-        Ok(solutions.into_iter().any(|solution| solution.recipe.as_ref().is_none_or(follows)))
+        let followed = solutions.into_iter().any(|solution| solution.recipe.as_ref().is_none_or(follows));
+        if followed {
+            self.followed.lock().unwrap_or_else(PoisonError::into_inner).insert(group.clone());
+        }
+        Ok(followed)
     }
 }
 
