@@ -13,16 +13,16 @@ use serde_json::{Map, Value};
 
 /// The columns that `properties` name.
 ///
-/// `reserved` are columns that the rest of the request fills; `path` is where the properties belong.
+/// `reserved` says which columns the rest of the request fills; `path` is where the properties belong.
 /// Fails with `InvalidInput` for a name that is no column, a value that does not fit its column, and a
 /// column without null that is left out.
 pub(crate) fn columns(
     schema: &Schema,
-    reserved: &[&str],
+    reserved: impl Fn(&str) -> bool,
     properties: &Map<String, Value>,
     path: &str,
 ) -> Result<BTreeMap<String, String>, ApiError> {
-    let free = || schema.fields.iter().filter(|field| !reserved.contains(&field.name.as_str()));
+    let free = || schema.fields.iter().filter(|field| !reserved(&field.name));
     let mut columns = BTreeMap::new();
     for (name, value) in properties {
         let field = free().find(|field| bare(&field.name) == bare(name)).ok_or_else(|| {
@@ -129,7 +129,7 @@ mod tests {
 
     fn read(properties: Value) -> Result<BTreeMap<String, String>, String> {
         let properties = properties.as_object().unwrap();
-        columns(&schema(), &["ITEM_ID"], properties, "items[0]").map_err(|error| error.message)
+        columns(&schema(), |name| name == "ITEM_ID", properties, "items[0]").map_err(|error| error.message)
     }
 
     #[test]

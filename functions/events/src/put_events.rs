@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use dataset::schema::rules;
 use domain::event::Event;
+use domain::resource::DatasetType;
 use domain::{ApiError, Arn};
 use futures::future::try_join_all;
 use store::Who;
@@ -12,18 +14,6 @@ use wire::events::{PutEvent, PutEvents};
 use crate::Events;
 use crate::known::Target;
 use crate::properties;
-
-/// Columns of Interactions that an event fills by members of its own.
-const MEMBERS: [&str; 8] = [
-    "USER_ID",
-    "ITEM_ID",
-    "TIMESTAMP",
-    "EVENT_TYPE",
-    "EVENT_VALUE",
-    "IMPRESSION",
-    "RECOMMENDATION_ID",
-    "EVENT_ATTRIBUTION_SOURCE",
-];
 
 /// Ties that are remembered before all of them are forgotten.
 const TIES_MAX: usize = 100_000;
@@ -109,7 +99,8 @@ async fn tie(events: &Events, group: &Arn, session: &str, user: &str) -> Result<
 /// whatever the schema says of null: imported data has a value for each event (ratings do), while many
 /// events of an application have none.
 fn checked(target: &Target, session: &str, event: PutEvent, received_us: i64) -> Result<Event, ApiError> {
-    let columns = properties::columns(&target.schema, &MEMBERS, &event.properties, &event.path)?;
+    let member = |name: &str| rules::is_reserved(DatasetType::Interactions, name);
+    let columns = properties::columns(&target.schema, member, &event.properties, &event.path)?;
     let told = Event {
         id: String::new(),
         event_type: event.event_type,

@@ -1,5 +1,6 @@
 //! `PutItems` and `PutUsers`: single rows, each of which replaces the one of the same id.
 
+use dataset::schema::rules;
 use domain::ApiError;
 use domain::event::Record;
 use domain::resource::DatasetType;
@@ -12,13 +13,10 @@ use crate::{Events, properties};
 /// leaves out is null, and not what it was before.
 pub(crate) async fn put(events: &Events, request: PutRecords, kind: DatasetType) -> Result<(), ApiError> {
     let target = events.known.dataset(&request.dataset, kind).await?;
-    let key = match kind {
-        DatasetType::Users => "USER_ID",
-        DatasetType::Items | DatasetType::Interactions => "ITEM_ID",
-    };
+    let is_key = |name: &str| rules::key_column(kind) == Some(name);
     let mut records: Vec<Record> = Vec::new();
     for put in request.records {
-        let columns = properties::columns(&target.schema, &[key], &put.properties, &put.path)?;
+        let columns = properties::columns(&target.schema, is_key, &put.properties, &put.path)?;
         records.retain(|earlier| earlier.id != put.id);
         records.push(Record { id: put.id, columns });
     }

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use crate::interactions::IdTable;
 use crate::parquet_io::read::{self as parts, Group, NULL, Part};
 use crate::read::ReadError;
-use crate::schema::{DatasetType, Field, FieldType, Schema};
+use crate::schema::{DatasetType, Field, FieldType, Schema, rules};
 
 /// The code of a cell without a value.
 pub const NO_VALUE: u32 = u32::MAX;
@@ -111,22 +111,13 @@ pub struct About<'a> {
 /// The columns that describe a row, by the schema: categories, truth values and numbers that have no
 /// other meaning. Free text and plain strings tell a model nothing.
 pub fn feature_fields(schema: &Schema, dataset_type: DatasetType) -> Vec<&Field> {
-    let reserved: &[&str] = match dataset_type {
-        DatasetType::Items => &["ITEM_ID", "CREATION_TIMESTAMP"],
-        DatasetType::Users => &["USER_ID"],
-        _ => &[
-            "USER_ID",
-            "ITEM_ID",
-            "TIMESTAMP",
-            "EVENT_TYPE",
-            "EVENT_VALUE",
-            "IMPRESSION",
-            "RECOMMENDATION_ID",
-            "EVENT_ATTRIBUTION_SOURCE",
-        ],
+    let has_other_meaning = |name: &str| match dataset_type {
+        // Genres, price and the like have a meaning in a domain, and describe the item.
+        DatasetType::Items => matches!(name, "ITEM_ID" | "CREATION_TIMESTAMP"),
+        DatasetType::Users | DatasetType::Interactions => rules::is_reserved(dataset_type, name),
     };
     let describes = |field: &&Field| {
-        !reserved.contains(&field.name.as_str())
+        !has_other_meaning(&field.name)
             && !field.textual
             && (field.kind != FieldType::String || field.categorical)
     };

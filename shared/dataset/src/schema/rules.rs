@@ -113,6 +113,16 @@ pub fn key_column(dataset_type: DatasetType) -> Option<&'static str> {
     }
 }
 
+/// Whether the name has a meaning of its own in a dataset of that type, in any domain.
+pub fn is_reserved(dataset_type: DatasetType, name: &str) -> bool {
+    table(dataset_type).iter().any(|field| field.name == name)
+}
+
+/// Whether every dataset of that type has the column, whatever its domain.
+pub fn is_always_required(dataset_type: DatasetType, name: &str) -> bool {
+    table(dataset_type).iter().any(|field| field.name == name && field.required && field.domain.is_none())
+}
+
 /// Whether the column holds ids of users or items.
 pub fn is_id(name: &str) -> bool {
     matches!(name, "USER_ID" | "ITEM_ID")
