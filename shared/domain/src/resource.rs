@@ -416,30 +416,6 @@ pub struct Campaign {
     pub lifecycle: Lifecycle,
 }
 
-/// Recommendations for a file of users or items.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BatchInferenceJob {
-    /// `batch-inference-job/<jobName>`.
-    pub arn: Arn,
-    /// Unique in the region.
-    pub job_name: String,
-    /// The model.
-    pub solution_version: Arn,
-    /// Answers for each line.
-    pub num_results: Option<u32>,
-    /// JSON Lines object or prefix.
-    pub input_path: String,
-    /// Prefix that ends in `/`.
-    pub output_path: String,
-    /// Echoed to the caller.
-    pub role_arn: String,
-    /// How often the work was begun.
-    #[serde(default)]
-    pub attempts: u32,
-    /// Status and dates.
-    pub lifecycle: Lifecycle,
-}
-
 impl Campaign {
     /// Whether it moves to each new version of its solution by itself.
     pub fn follows_latest(&self) -> bool {
@@ -452,6 +428,38 @@ impl CampaignConfig {
     pub fn follows_latest(&self) -> bool {
         self.sync_with_latest_solution_version == Some(true)
     }
+}
+
+/// What a batch job is asked for, of either kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchOrder {
+    /// Unique in the region.
+    pub job_name: String,
+    /// The model.
+    pub solution_version: Arn,
+    /// Answers for each line.
+    pub num_results: Option<u32>,
+    /// JSON Lines object or prefix.
+    pub input_path: String,
+    /// Prefix that ends in `/`.
+    pub output_path: String,
+    /// Echoed to the caller.
+    pub role_arn: String,
+}
+
+/// Recommendations for a file of users or items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchInferenceJob {
+    /// `batch-inference-job/<jobName>`.
+    pub arn: Arn,
+    /// What is asked.
+    #[serde(flatten)]
+    pub order: BatchOrder,
+    /// How often the work was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
 }
 
 /// What lets clients send events to a dataset group; a group has at most one.
@@ -475,18 +483,9 @@ pub struct EventTracker {
 pub struct BatchSegmentJob {
     /// `batch-segment-job/<jobName>`.
     pub arn: Arn,
-    /// Unique in the region.
-    pub job_name: String,
-    /// The model.
-    pub solution_version: Arn,
-    /// Users for each line.
-    pub num_results: Option<u32>,
-    /// JSON Lines object or prefix.
-    pub input_path: String,
-    /// Prefix that ends in `/`.
-    pub output_path: String,
-    /// Echoed to the caller.
-    pub role_arn: String,
+    /// What is asked.
+    #[serde(flatten)]
+    pub order: BatchOrder,
     /// How often the work was begun.
     #[serde(default)]
     pub attempts: u32,
@@ -526,9 +525,9 @@ impl Resource {
             Self::Solution(r) => Some(r.dataset_group.clone()),
             Self::SolutionVersion(r) => Some(r.solution.clone()),
             Self::Campaign(r) => Some(r.solution_version.solution()),
-            Self::BatchInferenceJob(r) => Some(r.solution_version.clone()),
+            Self::BatchInferenceJob(r) => Some(r.order.solution_version.clone()),
             Self::EventTracker(r) => Some(r.dataset_group.clone()),
-            Self::BatchSegmentJob(r) => Some(r.solution_version.clone()),
+            Self::BatchSegmentJob(r) => Some(r.order.solution_version.clone()),
         }
     }
 
@@ -627,6 +626,26 @@ impl Job {
             | Self::BatchInference(a)
             | Self::BatchSegment(a)
             | Self::Delete(a) => a,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_job_is_kept_as_it_was_before_both_kinds_shared_an_order() {
+        let kept = r#"{"BatchInferenceJob":{"arn":"arn:aws:personalize:us-east-1:000000000000:batch-inference-job/all","job_name":"all","solution_version":"arn:aws:personalize:us-east-1:000000000000:solution/films/0000002a","num_results":null,"input_path":"s3://osusume/in.json","output_path":"s3://osusume/out/","role_arn":"arn:aws:iam::000000000000:role/R","attempts":1,"lifecycle":{"status":"CREATE IN_PROGRESS","created":1,"updated":2}}}"#;
+        let job: Resource = serde_json::from_str(kept).unwrap();
+        let Resource::BatchInferenceJob(found) = &job else { panic!("{job:?}") };
+        assert_eq!((found.order.job_name.as_str(), found.order.num_results), ("all", None));
+        let written: serde_json::Value = serde_json::to_value(&job).unwrap();
+        let before: serde_json::Value = serde_json::from_str(kept).unwrap();
+        for (name, value) in before["BatchInferenceJob"].as_object().unwrap() {
+            if name != "lifecycle" {
+                assert_eq!(written["BatchInferenceJob"][name], *value, "{name}");
+            }
         }
     }
 }

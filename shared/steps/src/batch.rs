@@ -18,7 +18,7 @@ use bytes::Bytes;
 use domain::Arn;
 use domain::limits::NUM_RESULTS_DEFAULT;
 use domain::recipes::{Recipe, RecipeType};
-use domain::resource::{BatchInferenceJob, BatchSegmentJob, SolutionVersion};
+use domain::resource::{BatchInferenceJob, BatchOrder, BatchSegmentJob, SolutionVersion};
 use store::{ObjectError, S3Location};
 
 use crate::Steps;
@@ -32,30 +32,20 @@ const CHECK: &str = "_CHECK";
 
 /// A job that answers files.
 pub(crate) trait BatchJob: Work {
-    /// What the two kinds of jobs have in common.
-    fn order(&self) -> Order<'_>;
-}
-
-/// What is to be answered, with what, and where the answers go.
-pub(crate) struct Order<'a> {
-    arn: &'a Arn,
-    solution_version: &'a Arn,
-    num_results: Option<u32>,
-    input_path: &'a str,
-    output_path: &'a str,
+    /// Its own ARN.
+    fn arn(&self) -> &Arn;
+    /// What it is asked for.
+    fn order(&self) -> &BatchOrder;
 }
 
 macro_rules! batch_jobs {
     ($($job:ty),*) => {$(
         impl BatchJob for $job {
-            fn order(&self) -> Order<'_> {
-                Order {
-                    arn: &self.arn,
-                    solution_version: &self.solution_version,
-                    num_results: self.num_results,
-                    input_path: &self.input_path,
-                    output_path: &self.output_path,
-                }
+            fn arn(&self) -> &Arn {
+                &self.arn
+            }
+            fn order(&self) -> &BatchOrder {
+                &self.order
             }
         }
     )*};
@@ -73,7 +63,7 @@ struct Answers {
 /// Answers every line of every input file.
 pub(crate) async fn answer<J: BatchJob>(steps: &Steps, job: &J) -> Result<J, Failure> {
     let batch = Batch::of(steps, job.clone()).await?;
-    let inputs = inputs(steps, job.order().input_path).await?;
+    let inputs = inputs(steps, &job.order().input_path).await?;
     let model = Arc::new(steps.served_model(&batch.version).await?);
     for (done, input) in inputs.iter().enumerate() {
         batch.answer(steps, model.clone(), input).await?;
@@ -94,9 +84,9 @@ struct Batch<J> {
 impl<J: BatchJob> Batch<J> {
     async fn of(steps: &Steps, job: J) -> Result<Self, Failure> {
         let order = job.order();
-        let version = steps.existing::<SolutionVersion>(order.solution_version).await?;
+        let version = steps.existing::<SolutionVersion>(&order.solution_version).await?;
         let recipe = recipe_of(&version)?;
-        let output = location(order.output_path, "Invalid S3 output path")?;
+        let output = location(&order.output_path, "Invalid S3 output path")?;
         Ok(Self { job, version, recipe, output })
     }
 
@@ -134,7 +124,7 @@ impl<J: BatchJob> Batch<J> {
 
     fn tell(&self, steps: &Steps, done: usize, total: usize) {
         steps.observer.progress(Progress {
-            arn: self.job.order().arn.clone(),
+            arn: self.job.arn().clone(),
             stage: "batch",
             done: done as u64,
             total: total as u64,

@@ -2,10 +2,10 @@
 
 use domain::ApiError;
 use domain::limits::NUM_RESULTS_MAX;
-use domain::resource::BatchInferenceJob;
+use domain::resource::{BatchInferenceJob, BatchOrder};
 use serde_json::Value;
 
-use crate::batch_job::{BatchJob, details};
+use crate::batch_job;
 use crate::members::{Member, Members};
 use crate::shape::Shape;
 
@@ -14,8 +14,8 @@ const MODE: &str = "BATCH_INFERENCE";
 /// `CreateBatchInferenceJob`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateBatchInferenceJob {
-    /// What every batch job has.
-    pub job: BatchJob,
+    /// What every batch job is asked for.
+    pub order: BatchOrder,
     /// Whether parameters of exploration were given, which only recipes that explore can honour.
     pub explores: bool,
 }
@@ -23,7 +23,7 @@ pub struct CreateBatchInferenceJob {
 impl CreateBatchInferenceJob {
     /// Checks the request.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
-        let job = BatchJob::parse(members, NUM_RESULTS_MAX)?;
+        let order = batch_job::order(members, NUM_RESULTS_MAX)?;
         members.not_available("filterArn", "filtering")?;
         let mode = members.optional("batchInferenceJobMode", |m| m.word(&[MODE, "THEME_GENERATION"]))?;
         if mode == Some("THEME_GENERATION") {
@@ -44,13 +44,13 @@ impl CreateBatchInferenceJob {
             None => false,
         };
         members.no_tags()?;
-        Ok(Self { job, explores })
+        Ok(Self { order, explores })
     }
 }
 
 /// `batchInferenceJob` of `DescribeBatchInferenceJob`.
 pub fn describe(job: &BatchInferenceJob) -> Value {
-    details(summary_shape(job), job.num_results, &job.input_path, &job.output_path, &job.role_arn).into()
+    batch_job::details(summary_shape(job), &job.order).into()
 }
 
 /// An element of `ListBatchInferenceJobs`.
@@ -59,10 +59,7 @@ pub fn summary(job: &BatchInferenceJob) -> Value {
 }
 
 fn summary_shape(job: &BatchInferenceJob) -> Shape {
-    Shape::new()
-        .with("jobName", job.job_name.as_str())
-        .arn("batchInferenceJobArn", &job.arn)
-        .arn("solutionVersionArn", &job.solution_version)
+    batch_job::summary("batchInferenceJobArn", &job.arn, &job.order)
         .with("batchInferenceJobMode", MODE)
         .lifecycle(&job.lifecycle)
 }

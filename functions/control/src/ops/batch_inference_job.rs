@@ -21,21 +21,16 @@ const LIST: List<BatchInferenceJob> = List {
 
 /// `CreateBatchInferenceJob`. Whether the input can be read is found out by the job.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
-    let CreateBatchInferenceJob { job: request, explores } = CreateBatchInferenceJob::parse(members)?;
-    let version = control.active_parent::<SolutionVersion>(&request.solution_version).await?;
+    let CreateBatchInferenceJob { order, explores } = CreateBatchInferenceJob::parse(members)?;
+    let version = control.active_parent::<SolutionVersion>(&order.solution_version).await?;
     answers_lines(lifecycle::version::recipe(&version.value.recipe)?)?;
     no_exploration(&version.value.recipe, explores)?;
     let solution = control.active_parent::<Solution>(&version.value.solution).await?;
     let kind = ResourceKind::BatchInferenceJob;
     control.room_in_flight(kind, control.quotas.batch_inference_in_flight).await?;
     let job = BatchInferenceJob {
-        arn: control.scope.arn(kind, &request.job_name),
-        job_name: request.job_name,
-        solution_version: request.solution_version,
-        num_results: request.num_results,
-        input_path: request.input_path,
-        output_path: request.output_path,
-        role_arn: request.role_arn,
+        arn: control.scope.arn(kind, &order.job_name),
+        order,
         attempts: 0,
         lifecycle: Lifecycle::pending((control.clock)()),
     };

@@ -3,7 +3,7 @@
 use domain::recipes::RecipeType;
 use domain::resource::{BatchSegmentJob, Job, Solution, SolutionVersion};
 use domain::{ApiError, Lifecycle, ResourceKind};
-use wire::batch_segment_job::{self as shapes, CreateBatchSegmentJob};
+use wire::batch_segment_job as shapes;
 use wire::shape::Shape;
 use wire::{Member, Members};
 
@@ -20,8 +20,8 @@ const LIST: List<BatchSegmentJob> = List {
 
 /// `CreateBatchSegmentJob`. Whether the input can be read is found out by the job.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
-    let request = CreateBatchSegmentJob::parse(members)?.job;
-    let version = control.active_parent::<SolutionVersion>(&request.solution_version).await?;
+    let order = shapes::parse(members)?;
+    let version = control.active_parent::<SolutionVersion>(&order.solution_version).await?;
     let recipe = lifecycle::version::recipe(&version.value.recipe)?;
     if recipe.recipe_type != RecipeType::UserSegmentation {
         return Err(ApiError::invalid(format!(
@@ -35,13 +35,8 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let kind = ResourceKind::BatchSegmentJob;
     control.room_in_flight(kind, control.quotas.batch_segment_in_flight).await?;
     let job = BatchSegmentJob {
-        arn: control.scope.arn(kind, &request.job_name),
-        job_name: request.job_name,
-        solution_version: request.solution_version,
-        num_results: request.num_results,
-        input_path: request.input_path,
-        output_path: request.output_path,
-        role_arn: request.role_arn,
+        arn: control.scope.arn(kind, &order.job_name),
+        order,
         attempts: 0,
         lifecycle: Lifecycle::pending((control.clock)()),
     };

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::Answers;
 use crate::models::ServedModel;
 
+/// Member of an output with its answer.
+const ANSWER: &str = "recommendedItems";
+
 /// One output line for each input line that is not blank, in the same order.
 pub(super) fn answer(model: &ServedModel, recipe: &Recipe, input: &[u8], k: usize) -> Answers {
     let mut output = Answers { bytes: Vec::with_capacity(input.len() * 8), lines: 0 };
@@ -27,18 +30,10 @@ pub(super) fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> Value {
-    let input: Value = match serde_json::from_slice(line) {
+    let input = match read(line) {
         Ok(input) => input,
-        Err(error) => {
-            return failed(
-                Value::String(String::from_utf8_lossy(line).into_owned()),
-                format!("the line is not JSON: {error}"),
-            );
-        }
+        Err((input, error)) => return failed(input, ANSWER, &error),
     };
-    if input.get("filterValues").is_some() {
-        return failed(input, "filterValues are given and filters are not available yet".into());
-    }
     let member = match recipe.recipe_type {
         RecipeType::RelatedItems => "itemId",
         _ => "userId",
@@ -46,18 +41,34 @@ fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> V
     let list = match (input.get(member), recipe.recipe_type) {
         (Some(Value::String(item)), RecipeType::RelatedItems) => model.for_item(item, k),
         (Some(Value::String(user)), _) => model.for_user(user, k, false),
-        (Some(_), _) => return failed(input, format!("{member} must be a string")),
-        (None, _) => return failed(input, format!("Required fields for the provided recipe are {member}")),
+        (Some(_), _) => return failed(input, ANSWER, &format!("{member} must be a string")),
+        (None, _) => {
+            let error = format!("Required fields for the provided recipe are {member}");
+            return failed(input, ANSWER, &error);
+        }
     };
-    let mut output = json!({ "recommendedItems": list.items });
+    let mut output = json!({ ANSWER: list.items });
     if recipe.scored && !list.scores.is_empty() {
         output["scores"] = list.scores.iter().map(|&score| json!(seven_decimals(score))).collect();
     }
     json!({ "input": input, "output": output, "error": null })
 }
 
-fn failed(input: Value, error: String) -> Value {
-    json!({ "input": input, "output": { "recommendedItems": [] }, "error": format!("User error: {error}") })
+/// A line as JSON; where it is not, or asks for what is not there yet, what stands for it in the output
+/// and why.
+pub(super) fn read(line: &[u8]) -> Result<Value, (Value, String)> {
+    let input: Value = serde_json::from_slice(line).map_err(|error| {
+        (Value::String(String::from_utf8_lossy(line).into_owned()), format!("the line is not JSON: {error}"))
+    })?;
+    match input.get("filterValues") {
+        Some(_) => Err((input, "filterValues are given and filters are not available yet".to_owned())),
+        None => Ok(input),
+    }
+}
+
+/// The output line of an input line that could not be answered; `answer` is the member that is empty.
+pub(super) fn failed(input: Value, answer: &str, error: &str) -> Value {
+    json!({ "input": input, "output": { answer: [] }, "error": format!("User error: {error}") })
 }
 
 /// Scores carry seven decimals, as GetRecommendations writes them.

@@ -8,8 +8,11 @@ use recipe::segments::{Segment, segments};
 use serde_json::{Value, json};
 
 use super::Answers;
-use super::lines::lines;
+use super::lines::{failed, lines, read};
 use crate::models::ServedModel;
+
+/// Member of an output with its answer.
+const ANSWER: &str = "recommendedUsers";
 
 /// A line that was read: what it asks for, or why it cannot be answered.
 struct Question {
@@ -47,7 +50,7 @@ pub(super) fn answer(
     for Question { input, items } in questions {
         let line = match items {
             Ok(_) => segment(model, input, &found.next().unwrap_or_default()),
-            Err(error) => failed(input, &error),
+            Err(error) => failed(input, ANSWER, &error),
         };
         // Writing into a vector does not fail.
         let _ = serde_json::to_writer(&mut output.bytes, &line);
@@ -58,18 +61,11 @@ pub(super) fn answer(
 }
 
 fn question(model: &ServedModel, by_attribute: bool, line: &[u8]) -> Question {
-    let input: Value = match serde_json::from_slice(line) {
+    let input = match read(line) {
         Ok(input) => input,
-        Err(error) => {
-            let input = Value::String(String::from_utf8_lossy(line).into_owned());
-            return Question { input, items: Err(format!("the line is not JSON: {error}")) };
-        }
+        Err((input, error)) => return Question { input, items: Err(error) },
     };
-    let items = match input.get("filterValues") {
-        Some(_) => Err("filterValues are given and filters are not available yet".to_owned()),
-        None if by_attribute => with_attributes(model, &input),
-        None => item(model, &input),
-    };
+    let items = if by_attribute { with_attributes(model, &input) } else { item(model, &input) };
     Question { input, items }
 }
 
@@ -98,9 +94,5 @@ fn with_attributes(model: &ServedModel, input: &Value) -> Result<Vec<u32>, Strin
 
 fn segment(model: &ServedModel, input: Value, segment: &Segment) -> Value {
     let users: Vec<&str> = segment.users.iter().map(|&user| model.data.users.id(user)).collect();
-    json!({ "input": input, "output": { "recommendedUsers": users }, "error": null })
-}
-
-fn failed(input: Value, error: &str) -> Value {
-    json!({ "input": input, "output": { "recommendedUsers": [] }, "error": format!("User error: {error}") })
+    json!({ "input": input, "output": { ANSWER: users }, "error": null })
 }

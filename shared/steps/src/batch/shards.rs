@@ -62,7 +62,7 @@ impl Steps {
 async fn plan_files<J: BatchJob>(steps: &Steps, job: &Arn) -> Result<u32, Failure> {
     let Some(found) = steps.under_way::<J>(job).await? else { return Ok(0) };
     let batch = Batch::of(steps, found).await?;
-    let inputs = inputs(steps, batch.job.order().input_path).await?;
+    let inputs = inputs(steps, &batch.job.order().input_path).await?;
     let plan = Plan { inputs: inputs.iter().map(S3Location::to_string).collect() };
     steps.clear(keys::batch_prefix(job)).await?;
     let at = plan_at(steps, job);

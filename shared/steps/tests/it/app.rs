@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{
-    BatchInferenceJob, BatchSegmentJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob, DatasetType,
-    ImportMode, Job, Schema, SolutionVersion, TrainingMode, TrainingType,
+    BatchInferenceJob, BatchOrder, BatchSegmentJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob,
+    DatasetType, ImportMode, Job, Schema, SolutionVersion, TrainingMode, TrainingType,
 };
 use domain::{
     Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slot, Slots, Status, TrainingData, recipes,
@@ -54,6 +54,18 @@ pub fn csv() -> String {
         }
     }
     csv
+}
+
+/// Five answers for each line of an input, below a folder.
+fn order(name: &str, version: &Arn, input: &str, folder: &str) -> BatchOrder {
+    BatchOrder {
+        job_name: name.into(),
+        solution_version: version.clone(),
+        num_results: Some(5),
+        input_path: format!("s3://osusume/{input}"),
+        output_path: format!("s3://osusume/{folder}/{name}/"),
+        role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
+    }
 }
 
 impl App {
@@ -256,12 +268,7 @@ impl App {
     pub async fn batch(&self, name: &str, version: &Arn, input: &str) -> Arn {
         let job = BatchInferenceJob {
             arn: arn(ResourceKind::BatchInferenceJob, name),
-            job_name: name.into(),
-            solution_version: version.clone(),
-            num_results: Some(5),
-            input_path: format!("s3://osusume/{input}"),
-            output_path: format!("s3://osusume/answers/{name}/"),
-            role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
+            order: order(name, version, input, "answers"),
             attempts: 0,
             lifecycle: Lifecycle::pending(EpochMillis::now()),
         };
@@ -274,12 +281,7 @@ impl App {
     pub async fn segments(&self, name: &str, version: &Arn, input: &str) -> Arn {
         let job = BatchSegmentJob {
             arn: arn(ResourceKind::BatchSegmentJob, name),
-            job_name: name.into(),
-            solution_version: version.clone(),
-            num_results: Some(5),
-            input_path: format!("s3://osusume/{input}"),
-            output_path: format!("s3://osusume/segments/{name}/"),
-            role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
+            order: order(name, version, input, "segments"),
             attempts: 0,
             lifecycle: Lifecycle::pending(EpochMillis::now()),
         };
