@@ -4,8 +4,11 @@
 //! here only when it is really built; everything that lists, describes or checks recipes derives
 //! from [`CATALOGUE`].
 
+use std::collections::BTreeMap;
+
 use crate::arn::{Arn, ResourceKind};
-use crate::hyperparameters::{Hyperparameter, Range};
+use crate::error::ApiError;
+use crate::hyperparameters::{Hyperparameter, Hyperparameters, Range};
 
 /// What a recipe answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,12 +116,41 @@ impl Recipe {
     pub fn feature_transformation_arn(&self) -> Arn {
         Arn::service_owned(ResourceKind::FeatureTransformation, self.feature_transformation)
     }
-}
 
-impl Recipe {
+    /// Every parameter that a training uses, algorithm and featurization together; defaults fill in what
+    /// is not given.
+    ///
+    /// Fails with `InvalidInput` for an unknown name, a value that is out of range, and percentiles that
+    /// leave nothing between them.
+    pub fn resolve(
+        &self,
+        algorithm: &BTreeMap<String, String>,
+        featurization: &BTreeMap<String, String>,
+    ) -> Result<Hyperparameters, ApiError> {
+        let mut all =
+            Hyperparameters::resolve(self.hyperparameters, algorithm, self.algorithm_arn().as_str())?;
+        let arn = self.feature_transformation_arn();
+        all.0.extend(Hyperparameters::resolve(self.feature_parameters, featurization, arn.as_str())?.0);
+        for (low, high) in PERCENTILES {
+            if all.0.contains_key(low) && all.real(low) >= all.real(high) {
+                return Err(ApiError::invalid(format!(
+                    "{low} is {} and {high} is {}: nothing would be left to train on. The first must be the smaller.",
+                    all.real(low),
+                    all.real(high)
+                )));
+            }
+        }
+        Ok(all)
+    }
+
+    /// What it trains with when nobody says anything.
+    pub fn defaults(&self) -> Hyperparameters {
+        self.resolve(&BTreeMap::new(), &BTreeMap::new()).expect("the catalogue's defaults are in range")
+    }
+
     /// Whether a training may begin with the weights of an earlier version (`trainingMode` UPDATE).
-    /// The hosted service allows it for aws-user-personalization and aws-hrnn-coldstart; here every
-    /// network may. What is only counted has nothing to go on from.
+    /// The hosted service allows it for aws-user-personalization and aws-hrnn-coldstart; here for the
+    /// network that those are built on. What is only counted has nothing to go on from.
     pub fn allows_update(&self) -> bool {
         match self.algorithm {
             Algorithm::Hrnn => true,
@@ -131,6 +163,19 @@ impl Recipe {
         }
     }
 }
+
+/// A recipe is its name.
+impl PartialEq for Recipe {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// Pairs of featurization parameters between which users or items are kept.
+const PERCENTILES: [(&str, &str); 2] = [
+    ("min_user_history_length_percentile", "max_user_history_length_percentile"),
+    ("min_item_interaction_count_percentile", "max_item_interaction_count_percentile"),
+];
 
 /// Looks a recipe up by its ARN.
 pub fn find(arn: &Arn) -> Option<&'static Recipe> {
@@ -315,10 +360,7 @@ pub const CATALOGUE: &[Recipe] = &[
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::hyperparameters::Hyperparameters;
 
     fn hrnn_with(name: &str, value: &str) -> Result<Hyperparameters, crate::ApiError> {
         let recipe = find_by_name("aws-hrnn").unwrap();

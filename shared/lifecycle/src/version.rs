@@ -49,23 +49,7 @@ pub fn hyperparameters(
     let none = BTreeMap::new();
     let algorithm = config.map_or(&none, |config| &config.algorithm_hyperparameters);
     let features = config.map_or(&none, |config| &config.feature_transformation_parameters);
-    let algorithm =
-        Hyperparameters::resolve(recipe.hyperparameters, algorithm, recipe.algorithm_arn().as_str())?;
-    let transformation = recipe.feature_transformation_arn();
-    let features = Hyperparameters::resolve(recipe.feature_parameters, features, transformation.as_str())?;
-    for (low, high) in [
-        ("min_user_history_length_percentile", "max_user_history_length_percentile"),
-        ("min_item_interaction_count_percentile", "max_item_interaction_count_percentile"),
-    ] {
-        if features.0.contains_key(low) && features.real(low) >= features.real(high) {
-            return Err(ApiError::invalid(format!(
-                "{low} is {} and {high} is {}: nothing would be left to train on. The first must be the smaller.",
-                features.real(low),
-                features.real(high)
-            )));
-        }
-    }
-    Ok(Hyperparameters(algorithm.0.into_iter().chain(features.0).collect()))
+    recipe.resolve(algorithm, features)
 }
 
 /// Who asks for a version, and what for.

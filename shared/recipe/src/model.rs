@@ -1,12 +1,10 @@
 //! All recipes behind one interface: the one place that knows which model stands behind which name.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dataset::{IdTable, Interactions};
-use domain::error::ApiError;
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Algorithm, Recipe};
 
@@ -164,20 +162,6 @@ pub enum TrainError {
     /// A defect of the service: what it asked for itself is not there.
     #[error("Create failed. {0}")]
     Unknown(String),
-}
-
-/// Checks the parameters that a caller gave as text and fills in the documented defaults: algorithm
-/// hyperparameters and featurization parameters in one table, as [`train`] wants them.
-pub fn resolve_parameters(
-    recipe: &Recipe,
-    algorithm: &BTreeMap<String, String>,
-    featurization: &BTreeMap<String, String>,
-) -> Result<Hyperparameters, ApiError> {
-    let mut all =
-        Hyperparameters::resolve(recipe.hyperparameters, algorithm, recipe.algorithm_arn().as_str())?;
-    let arn = recipe.feature_transformation_arn();
-    all.0.extend(Hyperparameters::resolve(recipe.feature_parameters, featurization, arn.as_str())?.0);
-    Ok(all)
 }
 
 /// Trains one model on all of `data`.

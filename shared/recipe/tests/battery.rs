@@ -4,13 +4,12 @@
 //! After the shared tests of `implicit`: on a checkerboard, user u has every item of the same parity
 //! except item u, so a model that learns anything recommends u item u.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use dataset::{History, IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Algorithm, CATALOGUE, Recipe, RecipeType};
 use recipe::artifact::{Origin, from_artifact, to_artifact};
-use recipe::model::resolve_parameters;
 use recipe::{Model, Query, Recommender, TrainOptions, TrainedVersion, precompute, train_and_evaluate};
 
 /// Users and items of the checkerboard.
@@ -50,7 +49,7 @@ fn candidates() -> &'static [Candidate] {
 
 fn train(recipe: &'static Recipe) -> Candidate {
     let data = checkerboard();
-    let parameters = resolve_parameters(recipe, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    let parameters = recipe.defaults();
     let version = |threads| {
         let options = TrainOptions { seed: 7, threads, exclude_seen: true, ..TrainOptions::default() };
         train_and_evaluate(recipe, &parameters, &data, &options, &|_, _| ()).unwrap()

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use dataset::{Cells, Column, IdTable, Interactions};
 use domain::recipes::{Recipe, find_by_name};
 use recipe::artifact::{Origin, from_artifact, to_artifact};
-use recipe::model::resolve_parameters;
 use recipe::segments::{attributes, segments};
 use recipe::{Model, TrainOptions, TrainedVersion, train_and_evaluate};
 
@@ -52,7 +51,7 @@ fn trained_as(
 ) -> (&'static Recipe, TrainedVersion, recipe::Artifact) {
     let recipe = find_by_name(recipe).unwrap();
     let hidden = BTreeMap::from([("hidden_dimension".to_owned(), "32".to_owned())]);
-    let parameters = resolve_parameters(recipe, &hidden, &BTreeMap::new()).unwrap();
+    let parameters = recipe.resolve(&hidden, &BTreeMap::new()).unwrap();
     let options = TrainOptions { threads, epochs: Some(12), ..TrainOptions::default() };
     let version = train_and_evaluate(recipe, &parameters, data, &options, &|_, _| ()).unwrap();
     let origin =
@@ -107,7 +106,7 @@ fn users_of_an_attribute_are_found() {
     );
 
     let recipe = find_by_name("aws-item-attribute-affinity").unwrap();
-    let parameters = resolve_parameters(recipe, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    let parameters = recipe.defaults();
     let options = TrainOptions::default();
     let refused = train_and_evaluate(recipe, &parameters, &tastes(), &options, &|_, _| ()).unwrap_err();
     assert!(refused.to_string().contains("needs an Items dataset"), "{refused}");

@@ -7,7 +7,7 @@ use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Recipe, find_by_name};
 use recipe::artifact::{DESCRIPTION, ITEMS, Origin, WEIGHTS, from_artifact, to_artifact};
-use recipe::model::{Start, resolve_parameters};
+use recipe::model::Start;
 use recipe::{Artifact, Model, Stage, TrainOptions, TrainedVersion, train_and_evaluate};
 
 /// Users walk through neighbouring items from a place of their own, so the neighbours of the last
@@ -32,7 +32,7 @@ fn recipe(name: &str, parameters: &[(&str, &str)]) -> (&'static Recipe, Hyperpar
         let target = if name.contains("percentile") { &mut features } else { &mut algorithm };
         target.insert((*name).to_owned(), (*value).to_owned());
     }
-    (recipe, resolve_parameters(recipe, &algorithm, &features).unwrap())
+    (recipe, recipe.resolve(&algorithm, &features).unwrap())
 }
 
 fn sims(data: &Interactions) -> TrainedVersion {
@@ -159,9 +159,9 @@ fn with_user(data: &Interactions, id: &str, length: u32) -> Interactions {
 fn parameters_of_another_recipe_are_refused() {
     let popularity = find_by_name("aws-popularity-count").unwrap();
     let given = BTreeMap::from([("bptt".to_owned(), "8".to_owned())]);
-    let message = resolve_parameters(popularity, &given, &BTreeMap::new()).unwrap_err().message;
+    let message = popularity.resolve(&given, &BTreeMap::new()).unwrap_err().message;
     assert!(message.contains("algorithm/aws-popularity-count") && message.contains("bptt"), "{message}");
-    let message = resolve_parameters(popularity, &BTreeMap::new(), &given).unwrap_err().message;
+    let message = popularity.resolve(&BTreeMap::new(), &given).unwrap_err().message;
     assert!(message.contains("feature-transformation/"), "{message}");
 }
 

@@ -97,7 +97,8 @@ impl Steps {
             let live = match occasion {
                 Occasion::Change => vec![],
                 Occasion::Schedule => {
-                    self.live_data(&solution.dataset_group).await.map_err(ApiError::internal)?
+                    let live = self.live(&solution.dataset_group).await;
+                    live.map_err(ApiError::internal)?.identities()
                 }
             };
             let now = EpochMillis::now();

@@ -12,29 +12,78 @@ use domain::Arn;
 use domain::event::{Event, Record};
 use domain::hash::fnv1a64;
 use domain::resource::{self, DatasetType, SolutionVersion};
-use store::{StoreError, Told};
+use store::Told;
 
 use crate::failure::{Doing, Failure};
+use crate::models::recipe_of;
 use crate::{Steps, keys};
 
+/// What came into a dataset group live, at one moment.
+pub struct Live {
+    events: Vec<Told>,
+    items: Vec<Record>,
+    users: Vec<Record>,
+}
+
+impl Live {
+    /// For each dataset with any of it, its name and an identity that changes with the content, as
+    /// `domain::TrainingData::with` takes them.
+    pub(crate) fn identities(&self) -> Vec<(&'static str, String)> {
+        let events = self.events.iter().flat_map(|told| [told.user.as_str(), told.event.id.as_str()]);
+        let sources = [
+            ("EVENTS", events.collect()),
+            ("PUT ITEMS", texts(&self.items)),
+            ("PUT USERS", texts(&self.users)),
+        ];
+        let some = sources.into_iter().filter(|(_, texts): &(_, Vec<&str>)| !texts.is_empty());
+        some.map(|(source, texts)| (source, format!("{:016x}", fnv1a64(texts)))).collect()
+    }
+}
+
+/// All texts of some records; an empty one, which no column's name is, comes before each id.
+fn texts(records: &[Record]) -> Vec<&str> {
+    let mut texts = Vec::new();
+    for Record { id, columns } in records {
+        texts.extend(["", id.as_str()]);
+        texts.extend(columns.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]));
+    }
+    texts
+}
+
+/// The manifests that a training reads its data through.
+pub(crate) struct Frozen {
+    pub interactions: String,
+    /// For a recipe that learns from items, where there are any.
+    pub items: Option<String>,
+}
+
 impl Steps {
-    /// What came into a group live, for each dataset with any of it: its name and an identity that
-    /// changes with the content.
-    pub(crate) async fn live_data(&self, group: &Arn) -> Result<Vec<(&'static str, String)>, StoreError> {
-        let mut live = Vec::new();
-        let told = self.events.all(group).await?;
-        if !told.is_empty() {
-            let parts = told.iter().flat_map(|told| [told.user.as_str(), told.event.id.as_str()]);
-            live.push(("EVENTS", format!("{:016x}", fnv1a64(parts))));
-        }
-        for (kind, source) in [(DatasetType::Items, "PUT ITEMS"), (DatasetType::Users, "PUT USERS")] {
-            let records = self.events.records(group, kind).await?;
-            if !records.is_empty() {
-                let written: Vec<String> = records.iter().map(|record| format!("{record:?}")).collect();
-                live.push((source, format!("{:016x}", fnv1a64(written.iter().map(String::as_str)))));
-            }
-        }
-        Ok(live)
+    /// Reads what came into a group live.
+    pub async fn live(&self, group: &Arn) -> Result<Live, Failure> {
+        let reading = || format!("reading what came into {group} live");
+        Ok(Live {
+            events: self.events.all(group).await.doing(reading)?,
+            items: self.events.records(group, DatasetType::Items).await.doing(reading)?,
+            users: self.events.records(group, DatasetType::Users).await.doing(reading)?,
+        })
+    }
+
+    /// Writes down what a version is trained on.
+    ///
+    /// Fails with a sentence for the caller where there are no interactions.
+    pub(crate) async fn freeze(&self, version: &SolutionVersion, live: &Live) -> Result<Frozen, Failure> {
+        let interactions = self.training_snapshot(version, DatasetType::Interactions, live).await?;
+        let interactions = interactions.ok_or_else(|| {
+            Failure::caller(format!(
+                "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
+                version.dataset_group
+            ))
+        })?;
+        let items = match recipe_of(version)?.reads_items() {
+            true => self.training_snapshot(version, DatasetType::Items, live).await?,
+            false => None,
+        };
+        Ok(Frozen { interactions, items })
     }
 
     /// Key of the manifest that a training of a version reads a dataset through; nothing where the group
@@ -46,6 +95,7 @@ impl Steps {
         &self,
         version: &SolutionVersion,
         kind: DatasetType,
+        live: &Live,
     ) -> Result<Option<String>, Failure> {
         let group = &version.dataset_group;
         let Some(dataset) = self.dataset(group, kind).await? else { return Ok(None) };
@@ -53,20 +103,15 @@ impl Steps {
         let stored = self.existing::<resource::Schema>(&dataset.schema).await?;
         let mut schema = Schema::parse(&stored.schema)
             .map_err(|error| Failure::caller(format!("The schema {} is not valid: {error}", stored.arn)))?;
-        let reading = || format!("reading what came into {} of {group}", kind.as_str());
         let csv = match kind {
             DatasetType::Interactions => {
                 // Events need not have what imported rows must have; see `PutEvents`.
-                let must = |field: &Field| ["USER_ID", "ITEM_ID", "TIMESTAMP"].contains(&field.name.as_str());
+                let must = |field: &Field| rules::is_always_required(kind, &field.name);
                 schema.fields.iter_mut().filter(|field| !must(field)).for_each(|field| field.nullable = true);
-                let told = self.events.all(group).await.doing(reading)?;
-                written(&schema, &told, of_event)
+                written(&schema, &live.events, of_event)
             }
-            DatasetType::Items | DatasetType::Users => {
-                let records = self.events.records(group, kind).await.doing(reading)?;
-                let key = rules::key_column(kind).unwrap_or_default();
-                written(&schema, &records, |column, record| of_record(column, key, record))
-            }
+            DatasetType::Items => records(&schema, kind, &live.items),
+            DatasetType::Users => records(&schema, kind, &live.users),
         };
         let Some(csv) = csv else { return Ok(imported) };
         let mut manifest = match &imported {
@@ -119,6 +164,11 @@ impl Steps {
         }
         Ok(sink.parts)
     }
+}
+
+fn records(schema: &Schema, kind: DatasetType, records: &[Record]) -> Option<String> {
+    let key = rules::key_column(kind).unwrap_or_default();
+    written(schema, records, |column, record| of_record(column, key, record))
 }
 
 /// CSV with the columns of a schema; nothing where no row is left.

@@ -26,27 +26,17 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
     let data_read = lifecycle::version::training_data(&steps.resources, &version.dataset_group)
         .await
         .doing(|| format!("reading what there is in {}", version.dataset_group))?;
-    let live = steps.live_data(&version.dataset_group).await;
-    let live = live.doing(|| format!("reading what came into {} live", version.dataset_group))?;
-    let data_read = live.into_iter().fold(data_read, |data, (source, identity)| data.with(source, identity));
+    let live = steps.live(&version.dataset_group).await?;
+    let data_read =
+        live.identities().into_iter().fold(data_read, |data, (source, identity)| data.with(source, identity));
     let start = match &version.updates {
         Some(before) => Some(Arc::new(start(steps, before).await?)),
         None => None,
     };
-    let snapshot = steps.training_snapshot(version, DatasetType::Interactions).await?.ok_or_else(|| {
-        Failure::caller(format!(
-            "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
-            version.dataset_group
-        ))
-    })?;
-    let recipe = domain::recipes::find(&version.recipe)
-        .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
-    // Frozen with what came in live, as the interactions are.
-    let items_snapshot = match recipe.reads_items() {
-        true => steps.training_snapshot(version, DatasetType::Items).await?,
-        false => None,
-    };
-    let data = steps.described(version, &snapshot, items_snapshot.as_deref()).await?;
+    let recipe = models::recipe_of(version)?;
+    let frozen = steps.freeze(version, &live).await?;
+    drop(live);
+    let data = steps.described(version, &frozen.interactions, frozen.items.as_deref()).await?;
     let (users, items) = (data.users.len() as u64, data.items.len() as u64);
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -77,8 +67,8 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 recipe,
                 parameters: &parameters,
                 seed: options.seed,
-                snapshot: &snapshot,
-                items_snapshot: items_snapshot.as_deref(),
+                snapshot: &frozen.interactions,
+                items_snapshot: frozen.items.as_deref(),
             };
             let files = artifact::to_artifact(&trained, &data, origin);
             Ok::<_, TrainError>((trained.report, files))
@@ -124,8 +114,7 @@ impl Steps {
         let version = self.existing::<SolutionVersion>(version).await?;
         let dataset = self.dataset(&version.dataset_group, DatasetType::Interactions).await?;
         let rows = dataset.and_then(|dataset| dataset.active).map_or(0, |snapshot| snapshot.rows);
-        let recipe = domain::recipes::find(&version.recipe)
-            .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
+        let recipe = models::recipe_of(&version)?;
         Ok(recipe::work::multiply_adds(recipe, &version.hyperparameters, rows))
     }
 

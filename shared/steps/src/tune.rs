@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use domain::hyperparameters::Hyperparameters;
-use domain::recipes::{self, Recipe};
+use domain::recipes::Recipe;
 use domain::resource::{DatasetType, SolutionVersion};
 use domain::tuning::{self, Tuned, TunedTrial};
 use domain::{Arn, Status};
@@ -25,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use store::S3Location;
 
 use crate::failure::{Doing, Failure};
+use crate::layer::Frozen;
+use crate::models::recipe_of;
 use crate::progress::Progress;
 use crate::train::watched;
 use crate::{Steps, keys};
@@ -107,11 +108,10 @@ impl Steps {
         }
         let work = |&number: &u32| {
             let trial = &state.decided.trials[number as usize];
-            let recipe = recipe_of(trial)?;
             let rows = state.pinned.rows;
-            Ok((number, recipe::work::trial_multiply_adds(recipe, &trial.parameters, rows, trial.effort)))
+            (number, recipe::work::trial_multiply_adds(trial.recipe, &trial.parameters, rows, trial.effort))
         };
-        let open = state.decided.open.iter().map(work).collect::<Result<_, Failure>>()?;
+        let open = state.decided.open.iter().map(work).collect();
         Ok(Some(Trials { open, parallel: state.parallel }))
     }
 
@@ -201,7 +201,7 @@ impl Steps {
             Err(reason) => (None, Some(reason)),
         };
         let receipt = TunedTrial {
-            recipe: recipe_of(trial)?.arn(),
+            recipe: trial.recipe.arn(),
             hyperparameters: trial.parameters.clone(),
             effort: trial.effort,
             objective,
@@ -227,17 +227,9 @@ impl Steps {
         if self.pinned(&version.arn).await?.is_some_and(goes_on) {
             return Ok(());
         }
-        let snapshot = self.training_snapshot(version, DatasetType::Interactions).await?.ok_or_else(|| {
-            Failure::caller(format!(
-                "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
-                version.dataset_group
-            ))
-        })?;
+        let live = self.live(&version.dataset_group).await?;
+        let Frozen { interactions: snapshot, items } = self.freeze(version, &live).await?;
         let rows = self.manifest(&snapshot).await?.rows;
-        let items = match crate::models::recipe_of(version)?.reads_items() {
-            true => self.training_snapshot(version, DatasetType::Items).await?,
-            false => None,
-        };
         let pinned = Pinned { imported, snapshot, rows, items, seed, code_version };
         self.clear(keys::trials_prefix(&version.arn)).await?;
         let at = self.plan_at(&version.arn);
@@ -269,12 +261,11 @@ impl Steps {
         let receipts = self.receipts(&version.arn).await?;
         let refused = |error: domain::ApiError| Failure::caller(error.message);
         let config = version.config.as_ref();
-        let recipe = recipes::find(&version.recipe)
-            .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", version.recipe)))?;
+        let recipe = recipe_of(version)?;
         let candidates = tuning::candidates(version.search, recipe, config).map_err(refused)?;
         let (jobs, parallel) = tuning::training_jobs(config);
         let start = |candidate: &Recipe| {
-            if candidate.name == recipe.name { version.hyperparameters.clone() } else { defaults(candidate) }
+            if candidate == recipe { version.hyperparameters.clone() } else { candidate.defaults() }
         };
         let plan = Plan::new(&candidates, start, jobs, pinned.seed);
         let outcomes: Outcomes = receipts
@@ -345,19 +336,6 @@ impl Steps {
 /// Whether a search was asked for and has not ended.
 fn awaits_search(version: &SolutionVersion) -> bool {
     version.search.any() && version.tuned.is_none()
-}
-
-fn recipe_of(trial: &Trial) -> Result<&'static Recipe, Failure> {
-    recipes::find_by_name(trial.recipe)
-        .ok_or_else(|| Failure::caller(format!("There is no recipe {}.", trial.recipe)))
-}
-
-/// What a recipe trains with when nobody says anything.
-fn defaults(recipe: &Recipe) -> Hyperparameters {
-    let parameters = recipe.hyperparameters.iter().chain(recipe.feature_parameters);
-    // The catalogue's own test reads every default.
-    let values = parameters.filter_map(|p| Some((p.name.to_owned(), p.parse(p.default).ok()?)));
-    Hyperparameters(values.collect())
 }
 
 /// A sentence on what the search brought, with the interval that tells luck from merit.

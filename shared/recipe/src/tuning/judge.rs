@@ -38,8 +38,7 @@ pub fn judge(
     options: &TrainOptions,
     progress: OnProgress<'_>,
 ) -> Result<Result<Metric, String>, TrainError> {
-    let recipe = domain::recipes::find_by_name(trial.recipe)
-        .ok_or_else(|| TrainError::Unknown(format!("there is no recipe {}", trial.recipe)))?;
+    let recipe = trial.recipe;
     if split.test_users() == 0 {
         let needed = evaluation::TEST_INTERACTIONS_MIN;
         return Ok(Err(format!("there is nobody to validate on: no user has {needed} interactions")));

@@ -34,8 +34,8 @@ use search::Search;
 /// One training of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// Name of the recipe.
-    pub recipe: &'static str,
+    /// What is trained.
+    pub recipe: &'static Recipe,
     /// Every parameter, featurization included.
     pub parameters: Hyperparameters,
     /// Share of the passes of a whole training; see [`crate::TrainOptions::effort`].

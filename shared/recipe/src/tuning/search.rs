@@ -62,7 +62,7 @@ impl Search {
     pub(super) fn round(&self, round: usize, done: &[(Trial, Option<f64>)]) -> Vec<Trial> {
         let Some(&Round { kind, count, effort }) = self.rounds.get(round) else { return Vec::new() };
         let mut random = SplitMix::new(self.seed ^ (round as u64 + 1).wrapping_mul(0x9e6c_63d0_876a_68ee));
-        let trial = |parameters| Trial { recipe: self.recipe.name, parameters, effort };
+        let trial = |parameters| Trial { recipe: self.recipe, parameters, effort };
         let parameters = match kind {
             Kind::Spread => {
                 let points = latin::hypercube(count as usize - 1, self.space.dimensions(), &mut random);

@@ -7,7 +7,7 @@ fn recipe(name: &str) -> &'static Recipe {
 }
 
 fn defaults(recipe: &Recipe) -> Hyperparameters {
-    crate::model::resolve_parameters(recipe, &BTreeMap::new(), &BTreeMap::new()).unwrap()
+    recipe.defaults()
 }
 
 fn candidate(name: &str) -> Candidate {
@@ -56,7 +56,7 @@ fn a_search_finds_a_known_optimum_and_beats_chance() {
         let points = (0..40).map(|_| vec![random.uniform(), random.uniform()]);
         let value = |point: Vec<f64>| {
             let parameters = space.at(&point, &defaults(recipe("aws-sims")));
-            top(&Trial { recipe: "aws-sims", parameters, effort: 1.0 }).unwrap()
+            top(&Trial { recipe: recipe("aws-sims"), parameters, effort: 1.0 }).unwrap()
         };
         chance += points.map(value).fold(f64::MIN, f64::max);
     }
@@ -118,7 +118,7 @@ fn rounds_are_decided_by_the_outcomes_before_them_alone() {
     let plan = Plan::new(&[candidate("aws-hrnn"), candidate("aws-popularity-count")], defaults, 21, 3);
     assert_eq!(plan.jobs(), 21);
     let (trials, outcomes) = search(&plan, |trial| Some(trial.parameters.0.len() as f64));
-    assert_eq!(trials.iter().filter(|trial| trial.recipe == "aws-popularity-count").count(), 1);
+    assert_eq!(trials.iter().filter(|trial| trial.recipe.name == "aws-popularity-count").count(), 1);
     // Whatever of a round is known already, its trials are the same.
     let first = plan.decided(&Outcomes::new());
     assert_eq!(first.trials[..], trials[..first.trials.len()]);

@@ -175,13 +175,18 @@ async fn a_training_reads_what_came_in_once_and_numbers_it_the_same_ever_after()
     assert_eq!(app.keys(prefix).await, Vec::<String>::new());
 }
 
+/// The items that a training of a version would read now.
+async fn snapshot(app: &App, version: &SolutionVersion) -> Result<Option<String>, steps::Failure> {
+    let live = app.steps.live(&group()).await?;
+    app.steps.training_snapshot(version, DatasetType::Items, &live).await
+}
+
 #[tokio::test]
 async fn items_that_were_put_one_by_one_follow_the_imported_ones() {
     let app = App::start().await;
     let version = app.trained("aws-popularity-count").await;
     let version = app.get::<SolutionVersion>(&version).await.unwrap();
-    let snapshot = app.steps.training_snapshot(&version, DatasetType::Items).await.unwrap();
-    assert_eq!(snapshot, None, "there is no Items dataset");
+    assert_eq!(snapshot(&app, &version).await.unwrap(), None, "there is no Items dataset");
     let schema = Schema {
         arn: arn(ResourceKind::Schema, "items"),
         name: "items".into(),
@@ -202,7 +207,7 @@ async fn items_that_were_put_one_by_one_follow_the_imported_ones() {
         lifecycle: Lifecycle::active(EpochMillis::now()),
     })
     .await;
-    assert_eq!(app.steps.training_snapshot(&version, DatasetType::Items).await.unwrap(), None);
+    assert_eq!(snapshot(&app, &version).await.unwrap(), None);
     let put = |id: &str, title: Option<&str>| {
         let title = title.map(|title| ("TITLE".to_owned(), title.to_owned()));
         let columns = title.into_iter().chain([("YEAR".to_owned(), "1995".to_owned())]).collect();
@@ -213,7 +218,7 @@ async fn items_that_were_put_one_by_one_follow_the_imported_ones() {
     }
     let (_, quoted) = put("3", Some(" \"a, b\"\nc "));
     app.steps.events.put_record(&group(), DatasetType::Items, &quoted).await.unwrap();
-    let key = app.steps.training_snapshot(&version, DatasetType::Items).await.unwrap().unwrap();
+    let key = snapshot(&app, &version).await.unwrap().unwrap();
     let manifest = dataset::Manifest::from_json(app.read(&key).await.as_bytes()).unwrap();
     assert_eq!((manifest.rows, manifest.live_parts, manifest.imported().len()), (3, 1, 0));
     let part = app.steps.objects.get(&app.steps.objects.at(&manifest.parts[0].key)).await.unwrap();

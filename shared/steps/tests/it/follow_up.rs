@@ -1,6 +1,7 @@
 //! What follows by itself from jobs: versions of solutions with automatic training, and moves of campaigns
 //! that follow their solution.
 
+use domain::event::Record;
 use domain::resource::{
     Campaign, CampaignConfig, Dataset, DatasetImportJob, DatasetType, ImportMode, Job, Snapshot, Solution,
     SolutionVersion, TrainingType,
@@ -240,7 +241,21 @@ async fn what_came_in_live_is_trained_on_by_the_schedule() {
     age(&app, &second, 7 * 24).await;
     assert_eq!(jobs(app.steps.follow_up_all().await), [], "there was no event since");
     happened(&app, Who::User("somebody"), 2).await;
-    assert_eq!(jobs(app.steps.follow_up_all().await).len(), 1);
+    let third = train(&app, jobs(app.steps.follow_up_all().await)).await;
+    age(&app, &third, 7 * 24).await;
+    assert_eq!(jobs(app.steps.follow_up_all().await), []);
+    // An item that is put again with other columns is another item.
+    for (year, trains) in [("1995", 1), ("1995", 0), ("1996", 1)] {
+        let record = Record { id: "1".into(), columns: [("YEAR".to_owned(), year.to_owned())].into() };
+        let group = arn(ResourceKind::DatasetGroup, "films");
+        app.steps.events.put_record(&group, DatasetType::Items, &record).await.unwrap();
+        let due = jobs(app.steps.follow_up_all().await);
+        assert_eq!(due.len(), trains, "{year}");
+        if trains > 0 {
+            let version = train(&app, due).await;
+            age(&app, &version, 7 * 24).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
