@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError as SdkError;
-use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
 use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status, TrainingData};
@@ -49,12 +49,7 @@ impl Intercept for Calls {
 struct NoModel;
 
 impl LiveScorer for NoModel {
-    fn recommend<'a>(
-        &'a self,
-        _: &'a Arn,
-        _: ListKey<'a>,
-        _: usize,
-    ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
+    fn answer<'a>(&'a self, _: &'a Arn, _: Question<'a>) -> BoxFuture<'a, Result<StoredList, BoxError>> {
         Box::pin(async { Err("no model is needed".into()) })
     }
 }

@@ -1,6 +1,6 @@
 //! Which version a campaign serves, remembered for a moment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -25,11 +25,18 @@ pub struct Deployed {
     pub version: Arn,
     /// What it was trained with.
     pub recipe: &'static Recipe,
+    /// `itemExplorationConfig` of the campaign.
+    pub exploration: BTreeMap<String, String>,
     /// What unknown users and items get. A version's lists never change, so it is read once.
     cold: OnceCell<Arc<StoredList>>,
 }
 
 impl Deployed {
+    /// The campaign.
+    pub(crate) fn campaign(&self) -> &Arn {
+        &self.campaign
+    }
+
     /// Where its lists are.
     pub(crate) fn shelf(&self) -> Shelf<'_> {
         Shelf::new(&self.campaign, self.slot)
@@ -124,13 +131,15 @@ impl Deployments {
     }
 
     async fn read_version(&self, campaign: Campaign) -> Result<Arc<Deployed>, ApiError> {
-        let Campaign { arn: campaign, solution_version: arn, slots, .. } = campaign;
+        let Campaign { arn: campaign, solution_version: arn, slots, config, .. } = campaign;
         let version = self.resources.get_as::<SolutionVersion>(&arn).await.map_err(ApiError::internal)?;
         let version =
             version.ok_or_else(|| ApiError::internal(format!("{arn} is deployed and does not exist")))?;
         let recipe = recipes::find(&version.value.recipe).ok_or_else(|| {
             ApiError::internal(format!("{arn} has the unknown recipe {}", version.value.recipe))
         })?;
-        Ok(Arc::new(Deployed { campaign, slot: slots.serving, version: arn, recipe, cold: OnceCell::new() }))
+        let exploration = config.map(|config| config.item_exploration_config).unwrap_or_default();
+        let (slot, cold) = (slots.serving, OnceCell::new());
+        Ok(Arc::new(Deployed { campaign, slot, version: arn, recipe, exploration, cold }))
     }
 }

@@ -14,13 +14,14 @@ mod recommendations;
 
 pub use browse::handle_get;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{ApiError, Arn, ErrorKind};
-use store::{ListKey, Lists, Resources, StoredList};
+use store::{Lists, Resources, StoredList};
 use wire::{HttpReply, rest_json};
 
 use crate::deployed::Deployments;
@@ -31,14 +32,31 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A future that can be moved between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Scores with the model itself, where a stored list is too short for what was asked.
+/// What a model is asked where no stored list can answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// For whom; whoever the model does not know without it and `item_id`.
+    pub user_id: Option<&'a str>,
+    /// Related to what.
+    pub item_id: Option<&'a str>,
+    /// How many.
+    pub num_results: usize,
+    /// The context of the request.
+    pub context: &'a BTreeMap<String, String>,
+    /// `itemExplorationConfig` of the campaign.
+    pub exploration: &'a BTreeMap<String, String>,
+    /// What to put in order, instead of the best of all.
+    pub input_list: Option<&'a [String]>,
+}
+
+/// Scores with the model itself, where no stored list answers what was asked.
 pub trait LiveScorer: Send + Sync {
-    /// The best `k` items of a version for a user, an item, or whoever the model does not know.
-    fn recommend<'a>(
+    /// The answer of a version. Of a ranking, the items that the model does not know come last and have no
+    /// score.
+    fn answer<'a>(
         &'a self,
         version: &'a Arn,
-        key: ListKey<'a>,
-        k: usize,
+        question: Question<'a>,
     ) -> BoxFuture<'a, Result<StoredList, BoxError>>;
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question};
 use domain::Arn;
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, required};
@@ -12,7 +12,7 @@ use lambda_kit::invoke::invoke;
 use lambda_kit::log::Metric;
 use lambda_kit::run::{self, Answered};
 use serde_json::{Value, json};
-use store::{ListKey, StoredList};
+use store::StoredList;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -47,7 +47,7 @@ async fn answer(campaign: &Campaign, stack: &Stack, request: Request, body: Vec<
     Answered { reply, operation: operation.to_owned(), resource, metrics }
 }
 
-/// Answers that no stored list is long enough for are computed by the workflow function, which can
+/// Answers that no stored list can give are computed by the workflow function, which can
 /// hold a model.
 struct Live {
     aws: Aws,
@@ -55,20 +55,21 @@ struct Live {
 }
 
 impl LiveScorer for Live {
-    fn recommend<'a>(
+    fn answer<'a>(
         &'a self,
         version: &'a Arn,
-        key: ListKey<'a>,
-        k: usize,
+        question: Question<'a>,
     ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
         Box::pin(async move {
-            let (user, item) = match key {
-                ListKey::User(id) => (Some(id), None),
-                ListKey::Item(id) => (None, Some(id)),
-                ListKey::Cold => (None, None),
-            };
-            let payload =
-                json!({ "step": "Score", "arn": version, "userId": user, "itemId": item, "numResults": k });
+            let question = json!({
+                "userId": question.user_id,
+                "itemId": question.item_id,
+                "numResults": question.num_results,
+                "context": question.context,
+                "exploration": question.exploration,
+                "inputList": question.input_list,
+            });
+            let payload = json!({ "step": "Score", "arn": version, "question": question });
             let answer = invoke(&self.aws, &self.function, &payload).await?;
             Ok(StoredList {
                 items: serde_json::from_value(answer["items"].clone())?,

@@ -1,33 +1,50 @@
-//! `GetPersonalizedRanking` and `GetActionRecommendations`, which need recipes that are not built
-//! yet: the requests are checked, and the answer says what the campaign's recipe does instead.
+//! `GetPersonalizedRanking`, which only the model can answer: every list that is given is another one.
+//! `GetActionRecommendations` needs a recipe that is not built yet: the request is checked, and the answer
+//! says what the campaign's recipe does instead.
 
-use domain::{ApiError, Arn};
-use wire::runtime::{GetActionRecommendations, GetPersonalizedRanking};
+use domain::ApiError;
+use domain::recipes::RecipeType;
+use wire::runtime::{self, GetActionRecommendations, GetPersonalizedRanking};
 
-use crate::Campaign;
+use crate::deployed::Deployed;
+use crate::{Campaign, Question};
 
-/// Fails with `InvalidInput`: no recipe of the catalogue ranks a given list.
+/// The body of the answer: the given items, best first, those that the model does not know last and without
+/// a score. Fails with `InvalidInput` when the campaign's recipe does not rank.
 pub(crate) async fn personalized(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let request = GetPersonalizedRanking::parse(body)?;
-    wrong_recipe(campaign, &request.campaign, "GetPersonalizedRanking", "PERSONALIZED_RANKING").await
+    let deployed = campaign.deployments.find(&request.campaign).await?;
+    if deployed.recipe.recipe_type != RecipeType::PersonalizedRanking {
+        return Err(wrong_recipe(&deployed, "GetPersonalizedRanking", "PERSONALIZED_RANKING"));
+    }
+    let question = Question {
+        user_id: Some(&request.user_id),
+        item_id: None,
+        num_results: request.input_list.len(),
+        context: &request.context,
+        exploration: &deployed.exploration,
+        input_list: Some(&request.input_list),
+    };
+    let list = campaign.live.answer(&deployed.version, question).await.map_err(ApiError::internal)?;
+    Ok(runtime::ranking(list.items.iter().map(String::as_str), &list.scores))
 }
 
 /// Fails with `InvalidInput`: no recipe of the catalogue recommends actions.
 pub(crate) async fn actions(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let request = GetActionRecommendations::parse(body)?;
-    wrong_recipe(campaign, &request.campaign, "GetActionRecommendations", "PERSONALIZED_ACTIONS").await
+    let deployed = campaign.deployments.find(&request.campaign).await?;
+    Err(wrong_recipe(&deployed, "GetActionRecommendations", "PERSONALIZED_ACTIONS"))
 }
 
-async fn wrong_recipe(
-    campaign: &Campaign,
-    arn: &Arn,
-    operation: &str,
-    needed: &str,
-) -> Result<Vec<u8>, ApiError> {
-    let deployed = campaign.deployments.find(arn).await?;
-    Err(ApiError::invalid(format!(
-        "{operation} needs a campaign of a {needed} recipe; {arn} serves {}, whose type is {}: use GetRecommendations.",
+fn wrong_recipe(deployed: &Deployed, operation: &str, needed: &str) -> ApiError {
+    let instead = match deployed.recipe.recipe_type {
+        RecipeType::PersonalizedRanking => "GetPersonalizedRanking",
+        _ => "GetRecommendations",
+    };
+    ApiError::invalid(format!(
+        "{operation} needs a campaign of a {needed} recipe; {} serves {}, whose type is {}: use {instead}.",
+        deployed.campaign(),
         deployed.recipe.arn(),
         deployed.recipe.recipe_type.as_str()
-    )))
+    ))
 }

@@ -1,5 +1,6 @@
 //! `GetRecommendations`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::ApiError;
@@ -8,8 +9,8 @@ use domain::recipes::RecipeType;
 use store::{Found, ListKey, StoredList};
 use wire::runtime::{self, GetRecommendations};
 
-use crate::Campaign;
 use crate::deployed::Deployed;
+use crate::{Campaign, Question};
 
 /// The body of the answer.
 pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
@@ -17,8 +18,18 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
     let wanted = request.num_results;
     let deployed = campaign.deployments.find(&request.campaign).await?;
     let key = key(&request, &deployed)?;
+    let scored_only = |list: &StoredList, deployed: &Deployed| {
+        let scores = if deployed.recipe.scored { list.scores.as_slice() } else { &[] };
+        runtime::recommendations(list.items.iter().take(wanted).map(String::as_str), scores)
+    };
     if wanted == 0 {
         return Ok(runtime::recommendations(std::iter::empty(), &[]));
+    }
+    if deployed.recipe.metadata && !request.context.is_empty() {
+        // Stored lists know of no context.
+        campaign.fell_back();
+        let list = live(campaign, &deployed, key, wanted, &request.context).await?;
+        return Ok(scored_only(&list, &deployed));
     }
     let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
         Some(stored) => (deployed, stored),
@@ -30,8 +41,25 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
         }
     };
     let list = long_enough(campaign, &deployed, key, stored, wanted).await?;
-    let scores = if deployed.recipe.scored { list.scores.as_slice() } else { &[] };
-    Ok(runtime::recommendations(list.items.iter().take(wanted).map(String::as_str), scores))
+    Ok(scored_only(&list, &deployed))
+}
+
+/// The answer of the model itself.
+async fn live(
+    campaign: &Campaign,
+    deployed: &Deployed,
+    key: ListKey<'_>,
+    wanted: usize,
+    context: &BTreeMap<String, String>,
+) -> Result<Arc<StoredList>, ApiError> {
+    let (user_id, item_id) = match key {
+        ListKey::User(id) => (Some(id), None),
+        ListKey::Item(id) => (None, Some(id)),
+        ListKey::Cold => (None, None),
+    };
+    let exploration = &deployed.exploration;
+    let question = Question { user_id, item_id, num_results: wanted, context, exploration, input_list: None };
+    campaign.live.answer(&deployed.version, question).await.map(Arc::new).map_err(ApiError::internal)
 }
 
 /// Which list answers. A recipe that has one list for everybody stores nothing but that.
@@ -51,6 +79,12 @@ fn key<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Result<ListK
         }
         // No campaign is created for segments; the list of popular items is what is left.
         RecipeType::PopularItems | RecipeType::UserSegmentation => ListKey::Cold,
+        RecipeType::PersonalizedRanking => {
+            return Err(ApiError::invalid(format!(
+                "The recipe {} puts a given list in order: use GetPersonalizedRanking.",
+                deployed.recipe.arn()
+            )));
+        }
     };
     Ok(if deployed.recipe.one_for_all() { ListKey::Cold } else { key })
 }
@@ -120,6 +154,5 @@ async fn long_enough(
         return Ok(list);
     }
     campaign.fell_back();
-    let longer = campaign.live.recommend(&deployed.version, key, wanted).await;
-    longer.map(Arc::new).map_err(ApiError::internal)
+    live(campaign, deployed, key, wanted, &BTreeMap::new()).await
 }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError as SdkError;
 use campaign::deployed::FRESH_FOR;
-use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
 use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status, TrainingData};
@@ -46,15 +46,29 @@ impl Intercept for Calls {
 struct Live(Mutex<Vec<String>>);
 
 impl LiveScorer for Live {
-    fn recommend<'a>(
+    fn answer<'a>(
         &'a self,
         version: &'a Arn,
-        key: ListKey<'a>,
-        k: usize,
+        question: Question<'a>,
     ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
         Box::pin(async move {
-            self.0.lock().unwrap().push(format!("{} {key} {k}", version.tail()));
-            Ok(list("live", k))
+            let key = match (question.user_id, question.item_id) {
+                (Some(id), _) => ListKey::User(id),
+                (None, Some(id)) => ListKey::Item(id),
+                (None, None) => ListKey::Cold,
+            };
+            let k = question.num_results;
+            let mut asked = format!("{} {key} {k}", version.tail());
+            question.context.iter().for_each(|(name, value)| asked += &format!(" {name}={value}"));
+            self.0.lock().unwrap().push(asked);
+            match question.input_list {
+                // As a model that knows all but the first.
+                Some([unknown, known @ ..]) => Ok(StoredList {
+                    items: known.iter().rev().chain([unknown]).cloned().collect(),
+                    scores: vec![1.0 / known.len() as f32; known.len()],
+                }),
+                _ => Ok(list("live", k)),
+            }
         })
     }
 }
@@ -252,6 +266,45 @@ async fn related_items_go_by_the_item() {
     assert!(
         body["message"].as_str().unwrap().starts_with("Required fields for the provided recipe are itemId")
     );
+}
+
+#[tokio::test]
+async fn context_is_answered_live_by_recipes_that_know_it() {
+    let app = App::start().await;
+    let version = app.version("meta/00000001", "aws-hrnn-metadata").await;
+    let rows = [(ListKey::User("1"), list("own", 30)), (ListKey::Cold, list("cold", 30))];
+    app.publish(Slot::A, &version, &rows).await;
+    let arn = app.deploy(&version).await;
+    let ask = |context: Value| app.items(json!({ "campaignArn": arn, "userId": "1", "context": context }));
+    assert_eq!(ask(json!({})).await[0], "own0");
+    assert!(app.live.0.lock().unwrap().is_empty());
+    assert_eq!(ask(json!({ "DEVICE": "tv" })).await[0], "live0");
+    assert_eq!(app.live.0.lock().unwrap().as_slice(), ["meta/00000001 user '1' 25 DEVICE=tv"]);
+}
+
+#[tokio::test]
+async fn context_is_ignored_by_recipes_without_metadata() {
+    let app = App::start().await;
+    let (arn, version) = app.films().await;
+    app.publish(Slot::A, &version, &[(ListKey::User("1"), list("own", 30))]).await;
+    let request = json!({ "campaignArn": arn, "userId": "1", "context": { "DEVICE": "tv" } });
+    assert_eq!(app.items(request).await[0], "own0");
+}
+
+#[tokio::test]
+async fn a_given_list_is_put_in_order_and_what_is_unknown_comes_last() {
+    let app = App::start().await;
+    let version = app.version("rank/00000001", "aws-personalized-ranking").await;
+    let arn = app.deploy(&version).await;
+    let request = json!({ "campaignArn": arn, "userId": "1", "inputList": ["?", "a", "b"] });
+    let (status, body) = app.call("/personalize-ranking", request).await;
+    assert_eq!(status, 200, "{body}");
+    let expected =
+        json!([{ "itemId": "b", "score": 0.5 }, { "itemId": "a", "score": 0.5 }, { "itemId": "?" }]);
+    assert_eq!(body["personalizedRanking"], expected);
+    let (status, body) = app.call("/recommendations", json!({ "campaignArn": arn, "userId": "1" })).await;
+    assert_eq!(status, 400);
+    assert!(body["message"].as_str().unwrap().contains("GetPersonalizedRanking"), "{body}");
 }
 
 #[tokio::test]

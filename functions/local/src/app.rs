@@ -12,10 +12,10 @@ use embedded::Embedded;
 use embedded::s3::ObjectCreated;
 use events::{Events, Refresh};
 use ingest::Outcome;
-use steps::live::LiveModels;
+use steps::live::{LiveModels, Question};
 use steps::{ModelCache, Observer, Settings, Steps};
 use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
-use store::{ListKey, Lists, Objects, Resources, StoredList, Who};
+use store::{Lists, Objects, Resources, StoredList, Who};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::launcher::Launcher;
@@ -62,13 +62,20 @@ const LOCAL_QUOTAS: Quotas = Quotas {
 struct Live(LiveModels);
 
 impl LiveScorer for Live {
-    fn recommend<'a>(
+    fn answer<'a>(
         &'a self,
         version: &'a Arn,
-        key: ListKey<'a>,
-        k: usize,
+        question: campaign::Question<'a>,
     ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
-        Box::pin(async move { Ok(self.0.recommend(version, key, k).await?) })
+        let question = Question {
+            user_id: question.user_id.map(str::to_owned),
+            item_id: question.item_id.map(str::to_owned),
+            num_results: question.num_results,
+            context: question.context.clone(),
+            exploration: question.exploration.clone(),
+            input_list: question.input_list.map(<[String]>::to_vec),
+        };
+        Box::pin(async move { Ok(self.0.answer(version, question).await?) })
     }
 }
 

@@ -11,9 +11,9 @@ use lambda_kit::run::{Done, Failed};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use steps::failure::chain;
-use steps::live::LiveModels;
+use steps::live::{LiveModels, Question};
 use steps::{Failure, FollowUp, Steps};
-use store::{ListKey, Who};
+use store::Who;
 
 use crate::outcome::{self, Stopped};
 
@@ -64,16 +64,8 @@ enum Stage {
         #[serde(default)]
         cause: String,
     },
-    /// Answers for the campaign function where no stored list is long enough.
-    #[serde(rename_all = "camelCase")]
-    Score {
-        arn: Arn,
-        #[serde(default)]
-        user_id: Option<String>,
-        #[serde(default)]
-        item_id: Option<String>,
-        num_results: usize,
-    },
+    /// Answers for the campaign function what no stored list can.
+    Score { arn: Arn, question: Question },
     /// Writes a user's lists anew for the events function; the ARN is the dataset group's.
     #[serde(rename_all = "camelCase")]
     Refresh {
@@ -205,13 +197,8 @@ impl Workflow {
                 }
                 json!({})
             }
-            Stage::Score { arn, user_id, item_id, num_results } => {
-                let key = match (user_id, item_id) {
-                    (Some(user), _) => ListKey::User(user),
-                    (None, Some(item)) => ListKey::Item(item),
-                    (None, None) => ListKey::Cold,
-                };
-                let list = self.live.recommend(arn, key, *num_results).await?;
+            Stage::Score { arn, question } => {
+                let list = self.live.answer(arn, question.clone()).await?;
                 json!({ "items": list.items, "scores": list.scores })
             }
             Stage::Refresh { arn, user_id, anonymous } => {
@@ -298,7 +285,10 @@ mod tests {
     fn inputs_by_hand_with_missing_or_unknown_members_are_refused() {
         let parse = |value: Value| serde_json::from_value::<Stage>(value).map_err(|error| error.to_string());
         assert!(parse(json!({ "step": "DeployShard", "arn": ARN, "index": 3 })).is_ok());
-        assert!(parse(json!({ "step": "Score", "arn": ARN, "userId": "1", "numResults": 3 })).is_ok());
+        assert!(
+            parse(json!({ "step": "Score", "arn": ARN, "question": { "userId": "1", "numResults": 3 } }))
+                .is_ok()
+        );
         assert!(parse(json!({ "step": "Refresh", "arn": ARN, "userId": "1" })).is_ok());
         assert!(parse(json!({ "step": "DeployShard", "arn": ARN })).unwrap_err().contains("index"));
         assert!(parse(json!({ "step": "Deploy", "arn": ARN })).unwrap_err().contains("unknown variant"));

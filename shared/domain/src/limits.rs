@@ -18,6 +18,8 @@ pub const SCHEMA_CHARS_MAX: usize = 20_000;
 pub const NUM_RESULTS_DEFAULT: usize = 25;
 /// Most answers that one request may ask for (guide).
 pub const NUM_RESULTS_MAX: usize = 500;
+/// Most items that one request may put in order (guide).
+pub const INPUT_LIST_MAX: usize = 500;
 /// Recommendations kept precomputed for each user or item; longer answers are scored live.
 pub const PRECOMPUTED_RESULTS: usize = 100;
 /// Most users of a segment (guide).

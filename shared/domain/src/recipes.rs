@@ -21,6 +21,8 @@ pub enum RecipeType {
     PopularItems,
     /// Users for an item, or for items with an attribute; by batch segment jobs alone.
     UserSegmentation,
+    /// A given list of items in the order that suits a user.
+    PersonalizedRanking,
 }
 
 impl RecipeType {
@@ -31,6 +33,7 @@ impl RecipeType {
             Self::RelatedItems => "RELATED_ITEMS",
             Self::PopularItems => "POPULAR_ITEMS",
             Self::UserSegmentation => "USER_SEGMENTATION",
+            Self::PersonalizedRanking => "PERSONALIZED_RANKING",
         }
     }
 }
@@ -70,6 +73,17 @@ impl Algorithm {
     }
 }
 
+/// Which items a recipe shows beyond those that suit a user best, to learn about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exploration {
+    /// None.
+    None,
+    /// Young items, as `itemExplorationConfig` of a campaign says.
+    Campaign,
+    /// Cold items, as the feature transformation's parameters say.
+    ColdItems,
+}
+
 /// One recipe of the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {
@@ -89,9 +103,18 @@ pub struct Recipe {
     pub feature_parameters: &'static [Hyperparameter],
     /// Whether answers carry scores.
     pub scored: bool,
+    /// Whether it learns from columns of metadata, those of Items and Users datasets included.
+    pub metadata: bool,
+    /// What it explores.
+    pub exploration: Exploration,
 }
 
 impl Recipe {
+    /// Whether stored lists of users follow their events.
+    pub fn lists_follow_events(&self) -> bool {
+        self.algorithm.follows_events() && self.recipe_type == RecipeType::UserPersonalization
+    }
+
     /// Whether everybody gets the same list, so that one is all there is to keep.
     pub fn one_for_all(&self) -> bool {
         matches!(self.algorithm, Algorithm::PopularityCount | Algorithm::TrendingNow)
@@ -99,7 +122,7 @@ impl Recipe {
 
     /// Whether it learns from the columns of the Items dataset.
     pub fn reads_items(&self) -> bool {
-        matches!(self.algorithm, Algorithm::SimilarItems | Algorithm::ItemAttributeAffinity)
+        self.metadata || matches!(self.algorithm, Algorithm::SimilarItems | Algorithm::ItemAttributeAffinity)
     }
 
     /// `arn:aws:personalize:::recipe/<name>`.
@@ -192,17 +215,48 @@ pub const CATALOGUE_CREATED: crate::EpochMillis = crate::EpochMillis(1_560_124_8
 
 const TRUE_FALSE: Range = Range::Categorical(&["true", "false"]);
 
-const USER_HISTORY_PERCENTILES: &[Hyperparameter] = &[
+/// `hidden_dimension` of the older and of the newer recipes.
+const HIDDEN_43: Hyperparameter = hidden_dimension("43");
+const HIDDEN_149: Hyperparameter = hidden_dimension("149");
+
+const fn hidden_dimension(default: &'static str) -> Hyperparameter {
+    Hyperparameter { name: "hidden_dimension", default, range: Range::Integer(32, 256), tunable: true }
+}
+
+const BPTT: Hyperparameter =
+    Hyperparameter { name: "bptt", default: "32", range: Range::Integer(2, 32), tunable: true };
+
+const RECENCY_MASK: Hyperparameter =
+    Hyperparameter { name: "recency_mask", default: "true", range: TRUE_FALSE, tunable: true };
+
+const MIN_USER_HISTORY_LENGTH: Hyperparameter = Hyperparameter {
+    name: "min_user_history_length_percentile",
+    default: "0.0",
+    range: Range::Continuous(0.0, 1.0),
+    tunable: false,
+};
+
+const MAX_USER_HISTORY_LENGTH: Hyperparameter = Hyperparameter {
+    name: "max_user_history_length_percentile",
+    default: "0.99",
+    range: Range::Continuous(0.0, 1.0),
+    tunable: false,
+};
+
+const USER_HISTORY_PERCENTILES: &[Hyperparameter] = &[MIN_USER_HISTORY_LENGTH, MAX_USER_HISTORY_LENGTH];
+
+/// `itemExplorationConfig` of a campaign or a batch job, for recipes that explore by it.
+pub const ITEM_EXPLORATION: &[Hyperparameter] = &[
     Hyperparameter {
-        name: "min_user_history_length_percentile",
-        default: "0.0",
+        name: "explorationWeight",
+        default: "0.3",
         range: Range::Continuous(0.0, 1.0),
         tunable: false,
     },
     Hyperparameter {
-        name: "max_user_history_length_percentile",
-        default: "0.99",
-        range: Range::Continuous(0.0, 1.0),
+        name: "explorationItemAgeCutOff",
+        default: "30.0",
+        range: Range::Continuous(1.0, 36_500.0),
         tunable: false,
     },
 ];
@@ -224,18 +278,84 @@ pub const CATALOGUE: &[Recipe] = &[
         feature_transformation: "JSON-percentile-filtering",
         description: "Predicts the items a user will interact with: a hierarchical recurrent neural \
                       network that models the order and timing of interactions.",
-        hyperparameters: &[
-            Hyperparameter {
-                name: "hidden_dimension",
-                default: "43",
-                range: Range::Integer(32, 256),
-                tunable: true,
-            },
-            Hyperparameter { name: "bptt", default: "32", range: Range::Integer(2, 32), tunable: true },
-            Hyperparameter { name: "recency_mask", default: "true", range: TRUE_FALSE, tunable: true },
-        ],
+        hyperparameters: &[HIDDEN_43, BPTT, RECENCY_MASK],
         feature_parameters: USER_HISTORY_PERCENTILES,
         scored: true,
+        metadata: false,
+        exploration: Exploration::None,
+    },
+    Recipe {
+        name: "aws-hrnn-metadata",
+        recipe_type: RecipeType::UserPersonalization,
+        algorithm: Algorithm::Hrnn,
+        feature_transformation: "featurize_metadata",
+        description: "As aws-hrnn, and learns from columns of the Interactions (context), Users and Items \
+                      datasets, so that items and users without history are known by what they are.",
+        hyperparameters: &[HIDDEN_43, BPTT, RECENCY_MASK],
+        feature_parameters: USER_HISTORY_PERCENTILES,
+        scored: true,
+        metadata: true,
+        exploration: Exploration::None,
+    },
+    Recipe {
+        name: "aws-hrnn-coldstart",
+        recipe_type: RecipeType::UserPersonalization,
+        algorithm: Algorithm::Hrnn,
+        feature_transformation: "featurize_coldstart",
+        description: "As aws-hrnn-metadata, and shows new items with few interactions to some users, so \
+                      that they find their public.",
+        hyperparameters: &[HIDDEN_149, BPTT, RECENCY_MASK],
+        feature_parameters: &[
+            MIN_USER_HISTORY_LENGTH,
+            MAX_USER_HISTORY_LENGTH,
+            Hyperparameter {
+                name: "cold_start_max_interactions",
+                default: "15",
+                range: Range::Integer(0, 1_000_000),
+                tunable: false,
+            },
+            Hyperparameter {
+                name: "cold_start_max_duration",
+                default: "5.0",
+                range: Range::Continuous(0.0, 36_500.0),
+                tunable: false,
+            },
+            Hyperparameter {
+                name: "cold_start_relative_from",
+                default: "latestItem",
+                range: Range::Categorical(&["latestItem", "currentTime"]),
+                tunable: false,
+            },
+        ],
+        scored: true,
+        metadata: true,
+        exploration: Exploration::ColdItems,
+    },
+    Recipe {
+        name: "aws-user-personalization",
+        recipe_type: RecipeType::UserPersonalization,
+        algorithm: Algorithm::Hrnn,
+        feature_transformation: "JSON-percentile-filtering",
+        description: "As aws-hrnn-metadata, and explores young items as far as the campaign's \
+                      itemExplorationConfig says.",
+        hyperparameters: &[HIDDEN_149, BPTT, RECENCY_MASK],
+        feature_parameters: USER_HISTORY_PERCENTILES,
+        scored: true,
+        metadata: true,
+        exploration: Exploration::Campaign,
+    },
+    Recipe {
+        name: "aws-personalized-ranking",
+        recipe_type: RecipeType::PersonalizedRanking,
+        algorithm: Algorithm::Hrnn,
+        feature_transformation: "JSON-percentile-filtering",
+        description: "Puts a given list of items in the order that suits a user: the network and the \
+                      metadata of aws-hrnn-metadata.",
+        hyperparameters: &[HIDDEN_149, BPTT, RECENCY_MASK],
+        feature_parameters: USER_HISTORY_PERCENTILES,
+        scored: true,
+        metadata: true,
+        exploration: Exploration::None,
     },
     Recipe {
         name: "aws-popularity-count",
@@ -247,6 +367,8 @@ pub const CATALOGUE: &[Recipe] = &[
         hyperparameters: &[],
         feature_parameters: &[],
         scored: false,
+        metadata: false,
+        exploration: Exploration::None,
     },
     Recipe {
         name: "aws-sims",
@@ -295,6 +417,8 @@ pub const CATALOGUE: &[Recipe] = &[
             },
         ],
         scored: false,
+        metadata: false,
+        exploration: Exploration::None,
     },
     Recipe {
         name: "aws-item-affinity",
@@ -305,6 +429,8 @@ pub const CATALOGUE: &[Recipe] = &[
         hyperparameters: SEGMENT_DIMENSION,
         feature_parameters: &[],
         scored: true,
+        metadata: false,
+        exploration: Exploration::None,
     },
     Recipe {
         name: "aws-item-attribute-affinity",
@@ -316,6 +442,8 @@ pub const CATALOGUE: &[Recipe] = &[
         hyperparameters: SEGMENT_DIMENSION,
         feature_parameters: &[],
         scored: true,
+        metadata: false,
+        exploration: Exploration::None,
     },
     Recipe {
         name: "aws-similar-items",
@@ -340,6 +468,8 @@ pub const CATALOGUE: &[Recipe] = &[
         ],
         feature_parameters: &[],
         scored: false,
+        metadata: false,
+        exploration: Exploration::None,
     },
     Recipe {
         name: "aws-trending-now",
@@ -355,6 +485,8 @@ pub const CATALOGUE: &[Recipe] = &[
             tunable: false,
         }],
         scored: false,
+        metadata: false,
+        exploration: Exploration::None,
     },
 ];
 

@@ -455,6 +455,9 @@ pub struct BatchInferenceJob {
     /// What is asked.
     #[serde(flatten)]
     pub order: BatchOrder,
+    /// Parameters of exploration, for the recipes that explore.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub item_exploration_config: BTreeMap<String, String>,
     /// How often the work was begun.
     #[serde(default)]
     pub attempts: u32,

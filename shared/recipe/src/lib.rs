@@ -9,6 +9,7 @@
 
 pub mod ranking;
 
+pub mod exploration;
 pub mod hrnn;
 pub mod popularity;
 pub mod similar;

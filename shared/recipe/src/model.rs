@@ -44,6 +44,16 @@ impl Model {
     }
 }
 
+impl Model {
+    /// The network, for the recipes that have one.
+    pub fn network(&self) -> Option<&HrnnModel> {
+        match self {
+            Self::Hrnn(model) => Some(model),
+            _ => None,
+        }
+    }
+}
+
 impl Recommender for Model {
     fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
         self.recommender().recommend(queries, k, exclude_seen)
@@ -182,7 +192,8 @@ pub fn train(
         Algorithm::Hrnn => {
             let (low, high) = featurization::user_percentiles(parameters);
             let kept = featurization::users_within(data, low, high);
-            let config = hrnn::Config::from_hyperparameters(parameters, options.seed, options.threads);
+            let mut config = hrnn::Config::from_hyperparameters(parameters, options.seed, options.threads);
+            config.metadata = recipe.metadata;
             if kept.len() == data.users.len() {
                 train_hrnn(config, data, options, progress)
             } else {

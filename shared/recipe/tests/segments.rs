@@ -54,8 +54,14 @@ fn trained_as(
     let parameters = recipe.resolve(&hidden, &BTreeMap::new()).unwrap();
     let options = TrainOptions { threads, epochs: Some(12), ..TrainOptions::default() };
     let version = train_and_evaluate(recipe, &parameters, data, &options, &|_, _| ()).unwrap();
-    let origin =
-        Origin { recipe, parameters: &parameters, seed: 1, snapshot: "tastes", items_snapshot: None };
+    let origin = Origin {
+        recipe,
+        parameters: &parameters,
+        seed: 1,
+        snapshot: "tastes",
+        items_snapshot: None,
+        users_snapshot: None,
+    };
     let artifact = to_artifact(&version, data, origin).unwrap();
     (recipe, version, artifact)
 }

@@ -173,6 +173,7 @@ fn pack(version: &TrainedVersion, data: &Interactions) -> Artifact {
         seed: 1,
         snapshot: "imports/7/manifest.json",
         items_snapshot: None,
+        users_snapshot: None,
     };
     to_artifact(version, data, origin).unwrap()
 }

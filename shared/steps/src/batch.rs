@@ -11,7 +11,7 @@ mod lines;
 mod segments;
 mod shards;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,21 +36,35 @@ pub(crate) trait BatchJob: Work {
     fn arn(&self) -> &Arn;
     /// What it is asked for.
     fn order(&self) -> &BatchOrder;
+    /// `itemExplorationConfig`, for the jobs that may have one.
+    fn exploration(&self) -> Option<&BTreeMap<String, String>> {
+        None
+    }
 }
 
-macro_rules! batch_jobs {
-    ($($job:ty),*) => {$(
-        impl BatchJob for $job {
-            fn arn(&self) -> &Arn {
-                &self.arn
-            }
-            fn order(&self) -> &BatchOrder {
-                &self.order
-            }
-        }
-    )*};
+impl BatchJob for BatchInferenceJob {
+    fn arn(&self) -> &Arn {
+        &self.arn
+    }
+
+    fn order(&self) -> &BatchOrder {
+        &self.order
+    }
+
+    fn exploration(&self) -> Option<&BTreeMap<String, String>> {
+        Some(&self.item_exploration_config)
+    }
 }
-batch_jobs!(BatchInferenceJob, BatchSegmentJob);
+
+impl BatchJob for BatchSegmentJob {
+    fn arn(&self) -> &Arn {
+        &self.arn
+    }
+
+    fn order(&self) -> &BatchOrder {
+        &self.order
+    }
+}
 
 /// Lines of an output file.
 struct Answers {
@@ -100,9 +114,13 @@ impl<J: BatchJob> Batch<J> {
         let bytes = steps.objects.get(input).await.doing(|| format!("reading {input}"))?;
         let (recipe, threads) = (self.recipe, steps.settings.threads);
         let k = self.job.order().num_results.map_or(NUM_RESULTS_DEFAULT, |k| k as usize);
+        let explorer = match self.job.exploration() {
+            Some(config) => model.explorer(config)?,
+            None => None,
+        };
         let answers = tokio::task::spawn_blocking(move || match recipe.recipe_type {
             RecipeType::UserSegmentation => segments::answer(&model, recipe, &bytes, k, threads),
-            _ => Ok(lines::answer(&model, recipe, &bytes, k)),
+            _ => Ok(lines::answer(&model, recipe, explorer.as_ref(), &bytes, k)),
         });
         let answers = answers
             .await

@@ -19,6 +19,7 @@ use domain::limits::{NUM_RESULTS_MAX, PRECOMPUTED_RESULTS};
 use domain::recipes::{Recipe, RecipeType};
 use domain::resource::{Campaign, SolutionVersion};
 use futures::StreamExt;
+use recipe::exploration::Explorer;
 use recipe::precompute;
 use store::{ListKey, ListRow, Published, Shelf};
 use tokio::sync::mpsc;
@@ -94,6 +95,8 @@ impl Deployment {
                 )));
             }
             _ if recipe.one_for_all() => 0,
+            // Every answer depends on the items that are given.
+            RecipeType::PersonalizedRanking => 0,
             RecipeType::RelatedItems => model.items,
             RecipeType::UserPersonalization | RecipeType::PopularItems => model.users,
         };
@@ -163,7 +166,10 @@ impl Deployment {
         };
         let (send, mut receive) = mpsc::channel(ROWS_WAITING);
         let (recipe_type, lists, cold) = (self.recipe.recipe_type, part.lists.clone(), part.cold);
-        let scoring = tokio::task::spawn_blocking(move || score(&model, recipe_type, lists, cold, &send));
+        let explorer = model.explorer(&self.target.exploration)?;
+        let scoring = tokio::task::spawn_blocking(move || {
+            score(&model, explorer.as_ref(), recipe_type, lists, cold, &send)
+        });
         let rows = futures::stream::poll_fn(move |context| receive.poll_recv(context)).boxed();
         let published = tokio::select! {
             published = steps.lists.publish(shelf, version, rows, observe) => published.doing(publishing)?,
@@ -184,6 +190,7 @@ impl Deployment {
 /// Computes lists and hands them to the writer; ends early when the writer is gone.
 fn score(
     model: &ServedModel,
+    explorer: Option<&Explorer>,
     recipe_type: RecipeType,
     lists: Range<u32>,
     cold: bool,
@@ -192,7 +199,7 @@ fn score(
     if cold {
         let cold = match recipe_type {
             RecipeType::RelatedItems => model.popular(NUM_RESULTS_MAX),
-            _ => model.for_nobody(NUM_RESULTS_MAX),
+            _ => model.for_nobody(NUM_RESULTS_MAX, explorer),
         };
         if send.blocking_send(ListRow::new(ListKey::Cold, &cold)?).is_err() {
             return Ok(());
@@ -209,11 +216,8 @@ fn score(
             }
         }
         _ => {
-            for (user, list) in
-                precompute::user_lists(recommender, &model.data, lists, PRECOMPUTED_RESULTS, false)
-            {
-                let key = ListKey::User(model.data.users.id(user));
-                if send.blocking_send(ListRow::new(key, &model.named(list))?).is_err() {
+            for (user, list) in model.for_users(lists, PRECOMPUTED_RESULTS, false, explorer) {
+                if send.blocking_send(ListRow::new(ListKey::User(user), &list)?).is_err() {
                     return Ok(());
                 }
             }

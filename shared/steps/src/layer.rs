@@ -15,7 +15,6 @@ use domain::resource::{self, DatasetType, SolutionVersion};
 use store::Told;
 
 use crate::failure::{Doing, Failure};
-use crate::models::recipe_of;
 use crate::{Steps, keys};
 
 /// What came into a dataset group live, at one moment.
@@ -50,13 +49,6 @@ fn texts(records: &[Record]) -> Vec<&str> {
     texts
 }
 
-/// The manifests that a training reads its data through.
-pub(crate) struct Frozen {
-    pub interactions: String,
-    /// For a recipe that learns from items, where there are any.
-    pub items: Option<String>,
-}
-
 impl Steps {
     /// Reads what came into a group live.
     pub async fn live(&self, group: &Arn) -> Result<Live, Failure> {
@@ -66,24 +58,6 @@ impl Steps {
             items: self.events.records(group, DatasetType::Items).await.doing(reading)?,
             users: self.events.records(group, DatasetType::Users).await.doing(reading)?,
         })
-    }
-
-    /// Writes down what a version is trained on.
-    ///
-    /// Fails with a sentence for the caller where there are no interactions.
-    pub(crate) async fn freeze(&self, version: &SolutionVersion, live: &Live) -> Result<Frozen, Failure> {
-        let interactions = self.training_snapshot(version, DatasetType::Interactions, live).await?;
-        let interactions = interactions.ok_or_else(|| {
-            Failure::caller(format!(
-                "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
-                version.dataset_group
-            ))
-        })?;
-        let items = match recipe_of(version)?.reads_items() {
-            true => self.training_snapshot(version, DatasetType::Items, live).await?,
-            false => None,
-        };
-        Ok(Frozen { interactions, items })
     }
 
     /// Key of the manifest that a training of a version reads a dataset through; nothing where the group

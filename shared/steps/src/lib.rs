@@ -14,13 +14,13 @@ pub mod delete;
 pub mod deploy;
 pub mod follow_up;
 pub mod import;
-mod items;
 pub mod layer;
 pub mod live;
 pub mod models;
 pub mod refresh;
 pub mod stages;
 pub mod train;
+mod training_data;
 pub mod tune;
 
 pub mod failure;

@@ -1,10 +1,12 @@
-//! Live scoring: answers longer than a precomputed list, and lists anew after an event.
+//! Live scoring: answers that no stored list can give, and lists anew after an event.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::resource::SolutionVersion;
 use domain::{Arn, Status};
-use store::{ListKey, StoredList};
+use serde::Deserialize;
+use store::StoredList;
 use tokio::sync::Mutex;
 
 use crate::failure::{Doing, Failure};
@@ -14,6 +16,25 @@ use crate::{ModelCache, Steps};
 
 /// Models kept in memory: the version that is served and the one that follows it, for two campaigns.
 const KEPT: usize = 4;
+
+/// What is asked for: a list for a user or whoever is unknown, items related to an item, or given items
+/// in order.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Question {
+    /// For whom.
+    pub user_id: Option<String>,
+    /// Related to what.
+    pub item_id: Option<String>,
+    /// How many.
+    pub num_results: usize,
+    /// The context of the request.
+    pub context: BTreeMap<String, String>,
+    /// `itemExplorationConfig` of the campaign.
+    pub exploration: BTreeMap<String, String>,
+    /// What to put in order.
+    pub input_list: Option<Vec<String>>,
+}
 
 /// Loads models on demand and keeps the latest ones. Clones share them.
 #[derive(Clone)]
@@ -29,43 +50,41 @@ impl LiveModels {
         Self { steps, models: ModelCache::keeping(KEPT), versions: Arc::default() }
     }
 
-    /// The `k` best items for a key of a version. A user's own events count where the recipe follows them.
-    pub async fn recommend(&self, version: &Arn, key: ListKey<'_>, k: usize) -> Result<StoredList, Failure> {
+    /// The answer of a version. A user's own events count where the recipe follows them.
+    pub async fn answer(&self, version: &Arn, question: Question) -> Result<StoredList, Failure> {
         let missing = || Failure::caller(format!("{version} does not exist."));
         let version = self.version(version).await?.ok_or_else(missing)?;
         let model = self.model(&version).await?;
-        match key {
-            ListKey::User(id) if recipe_of(&version)?.algorithm.follows_events() => {
-                self.for_user(&version, model, id, k).await
+        let follows = recipe_of(&version)?.algorithm.follows_events();
+        let events = match question.user_id.as_deref().filter(|_| follows) {
+            Some(user) => {
+                let group = &version.dataset_group;
+                self.steps.events.of(group, user).await.doing(|| format!("reading events of {group}"))?
             }
-            ListKey::User(id) => {
-                let id = id.to_owned();
-                scored(move || model.for_user(&id, k, false)).await
+            None => Vec::new(),
+        };
+        let filter = event_filter(&version)?;
+        let answer = move || {
+            let k = question.num_results;
+            if let (None, Some(item)) = (&question.user_id, &question.item_id) {
+                return Ok(model.for_item(item, k));
             }
-            ListKey::Item(id) => {
-                let id = id.to_owned();
-                scored(move || model.for_item(&id, k)).await
+            let user = question.user_id.as_deref().unwrap_or_default();
+            let past = (!events.is_empty()).then(|| Past::of(&model, &filter, user, &events));
+            let mut history = match &past {
+                Some(past) => past.history(&model, user),
+                None => model.history(user),
+            };
+            history.about.request = (!question.context.is_empty()).then_some(&question.context);
+            match &question.input_list {
+                Some(items) => Ok(model.ranked(history, items)),
+                None => {
+                    let explorer = model.explorer(&question.exploration)?;
+                    Ok(model.for_history(user, history, k, explorer.as_ref()))
+                }
             }
-            ListKey::Cold => scored(move || model.for_nobody(k)).await,
-        }
-    }
-
-    async fn for_user(
-        &self,
-        version: &SolutionVersion,
-        model: Arc<ServedModel>,
-        id: &str,
-        k: usize,
-    ) -> Result<StoredList, Failure> {
-        let (group, filter) = (&version.dataset_group, event_filter(version)?);
-        let reading = || format!("reading events of {group}");
-        let events = self.steps.events.of(group, id).await.doing(reading)?;
-        let id = id.to_owned();
-        scored(move || {
-            let past = Past::of(&model, &filter, &id, &events);
-            model.for_history(past.history(&model, &id), k, false)
-        })
-        .await
+        };
+        tokio::task::spawn_blocking(answer).await.doing(|| "scoring".into())?
     }
 
     /// A version's model with the imported histories.
@@ -90,8 +109,4 @@ impl LiveModels {
     pub(crate) fn steps(&self) -> &Steps {
         &self.steps
     }
-}
-
-async fn scored(score: impl FnOnce() -> StoredList + Send + 'static) -> Result<StoredList, Failure> {
-    tokio::task::spawn_blocking(score).await.doing(|| "scoring".into())
 }

@@ -2,22 +2,26 @@
 
 mod cache;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use dataset::manifest::ManifestPart;
-use dataset::{EventFilter, History, Interactions, InteractionsReader, Manifest, ReadError};
-use domain::recipes::Recipe;
+use dataset::{EventFilter, History, Interactions, Manifest};
+use domain::hyperparameters::Hyperparameters;
+use domain::recipes::{Exploration, ITEM_EXPLORATION, Recipe};
 use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
-use domain::{Arn, Resource};
+use domain::{Arn, EpochMillis, Resource};
 use recipe::artifact::{self, Artifact, Loaded};
+use recipe::exploration::{self, Explorer};
 use recipe::{Query, RankedList, Recommender, precompute};
 use store::{S3Location, StoredList};
 
 pub use self::cache::ModelCache;
 
 use crate::failure::{Doing, Failure};
+use crate::training_data::Snapshots;
 use crate::{Steps, keys};
 
 /// Columns of an Items dataset that may hold a title, the likeliest first.
@@ -29,25 +33,96 @@ pub struct ServedModel {
     pub loaded: Loaded,
     /// What it was trained on.
     pub data: Interactions,
+    recipe: &'static Recipe,
+    version: Arn,
+    created: EpochMillis,
 }
 
 impl ServedModel {
-    /// The list for a user; somebody unknown has an empty history.
-    pub fn for_user(&self, user: &str, k: usize, exclude_seen: bool) -> StoredList {
-        let history = self.data.users.get(user).map_or(NO_HISTORY, |number| self.data.history(number));
-        self.for_history(history, k, exclude_seen)
+    /// What the model explores; `config` is `itemExplorationConfig`, whose values were checked.
+    pub fn explorer(&self, config: &BTreeMap<String, String>) -> Result<Option<Explorer>, Failure> {
+        let Some(freshness) = &self.loaded.freshness else { return Ok(None) };
+        let description = &self.loaded.description;
+        let seed = exploration::seed(description.seed, self.version.as_str());
+        Ok(match self.recipe.exploration {
+            Exploration::None => None,
+            Exploration::Campaign => {
+                let arn = self.recipe.algorithm_arn();
+                let config = Hyperparameters::resolve(ITEM_EXPLORATION, config, arn.as_str())
+                    .map_err(|error| Failure::caller(error.message))?;
+                Explorer::of_campaign(freshness, &config, seed)
+            }
+            Exploration::ColdItems => {
+                // The clock of the version, not of whoever asks: repeating gives the same lists.
+                let now = self.created.0 / 1000;
+                Explorer::of_cold_items(freshness, &description.hyperparameters, now, seed)
+            }
+        })
     }
 
-    /// The list for a user with these interactions.
-    pub fn for_history(&self, history: History<'_>, k: usize, exclude_seen: bool) -> StoredList {
-        let mut lists = self.loaded.model.recommend(&[Query::User(history)], k, exclude_seen);
+    /// What is known of a user, who may be unknown.
+    pub fn history(&self, user: &str) -> History<'_> {
+        self.data.users.get(user).map_or(NO_HISTORY, |number| self.data.history(number))
+    }
+
+    /// The list for a user with this history.
+    pub fn for_history(
+        &self,
+        user: &str,
+        history: History<'_>,
+        k: usize,
+        explorer: Option<&Explorer>,
+    ) -> StoredList {
+        let query = [Query::User(history)];
+        let mut lists = match (self.loaded.model.network(), explorer) {
+            (Some(network), Some(explorer)) => explorer.recommend(network, &query, &[user], k, false),
+            _ => self.loaded.model.recommend(&query, k, false),
+        };
         self.named(lists.pop().unwrap_or_default())
     }
 
     /// The list for somebody without a history.
-    pub fn for_nobody(&self, k: usize) -> StoredList {
-        let mut lists = self.loaded.model.recommend(&[Query::User(NO_HISTORY)], k, false);
-        self.named(lists.pop().unwrap_or_default())
+    pub fn for_nobody(&self, k: usize, explorer: Option<&Explorer>) -> StoredList {
+        self.for_history("", NO_HISTORY, k, explorer)
+    }
+
+    /// A range of users with their lists.
+    pub fn for_users<'a>(
+        &'a self,
+        users: Range<u32>,
+        k: usize,
+        exclude_seen: bool,
+        explorer: Option<&'a Explorer>,
+    ) -> Box<dyn Iterator<Item = (&'a str, StoredList)> + 'a> {
+        let (model, data) = (&self.loaded.model, &self.data);
+        let named = |(user, list)| (data.users.id(user), self.named(list));
+        match (model.network(), explorer) {
+            (Some(network), Some(explorer)) => Box::new(
+                precompute::explored_lists(network, explorer, data, users, k, exclude_seen).map(named),
+            ),
+            _ => Box::new(precompute::user_lists(model, data, users, k, exclude_seen).map(named)),
+        }
+    }
+
+    /// Given items in the order that suits a user, with scores that are shares of the list. Items that the
+    /// model does not know come last and have no score.
+    pub fn ranked(&self, history: History<'_>, items: &[String]) -> StoredList {
+        let mut known: Vec<u32> = vec![];
+        let mut unknown: Vec<&String> = vec![];
+        for id in items {
+            match self.loaded.items.get(id) {
+                Some(number) => known.push(number),
+                None if !unknown.contains(&id) => unknown.push(id),
+                None => {}
+            }
+        }
+        let list = match self.loaded.model.network() {
+            Some(network) => network.rank(history, &known),
+            None => RankedList { items: known, scores: vec![] },
+        };
+        let mut named = self.named(list);
+        named.items.extend(unknown.into_iter().cloned());
+        named
     }
 
     /// The items related to an item; for an unknown item, the popular ones.
@@ -100,6 +175,7 @@ const NO_HISTORY: History<'static> = History::new(&[], &[]);
 /// A list for every user of a model's data.
 pub struct UserLists {
     model: Arc<ServedModel>,
+    explorer: Option<Explorer>,
     k: usize,
     exclude_seen: bool,
 }
@@ -108,8 +184,7 @@ impl UserLists {
     /// User ids with their lists, computed block by block.
     pub fn iter(&self) -> impl Iterator<Item = (&str, StoredList)> {
         let users = 0..self.model.data.users.len() as u32;
-        precompute::user_lists(&self.model.loaded.model, &self.model.data, users, self.k, self.exclude_seen)
-            .map(|(user, list)| (self.model.data.users.id(user), self.model.named(list)))
+        self.model.for_users(users, self.k, self.exclude_seen, self.explorer.as_ref())
     }
 }
 
@@ -124,7 +199,10 @@ impl Steps {
         let campaign = self.existing::<Campaign>(campaign).await?;
         let version = self.existing::<SolutionVersion>(&campaign.solution_version).await?;
         let model = Arc::new(self.served_model(&version).await?);
-        Ok(UserLists { model, k, exclude_seen })
+        let none = BTreeMap::new();
+        let config = campaign.config.as_ref().map_or(&none, |config| &config.item_exploration_config);
+        let explorer = model.explorer(config)?;
+        Ok(UserLists { model, explorer, k, exclude_seen })
     }
 
     /// Titles by item id, from the Items dataset of the campaign's group; empty where there is none
@@ -154,53 +232,28 @@ impl Steps {
 
     /// The model of a trained version with the histories behind it.
     pub async fn served_model(&self, version: &SolutionVersion) -> Result<ServedModel, Failure> {
-        let loaded = self.load(&trained(version)?.artifact_prefix).await?;
-        let trained_on = &loaded.description.data;
-        let data =
-            self.described(version, &trained_on.snapshot, trained_on.items_snapshot.as_deref()).await?;
-        Ok(ServedModel { loaded, data })
+        self.model_of(version, false).await
     }
 
     /// The same with the imported histories alone, for whoever reads a user's events from their table.
-    /// Imported rows come first, so both number items alike.
     pub(crate) async fn imported_model(&self, version: &SolutionVersion) -> Result<ServedModel, Failure> {
+        self.model_of(version, true).await
+    }
+
+    async fn model_of(&self, version: &SolutionVersion, imported: bool) -> Result<ServedModel, Failure> {
+        let recipe = recipe_of(version)?;
         let loaded = self.load(&trained(version)?.artifact_prefix).await?;
-        let manifest = self.manifest(&loaded.description.data.snapshot).await?;
-        let data = self.read_parts(version, manifest.imported().to_vec()).await?;
-        Ok(ServedModel { loaded, data })
-    }
-
-    /// The interactions of a snapshot, as a version filters them. The snapshot of a training holds what
-    /// was imported, and then the events until then.
-    pub(crate) async fn interactions(
-        &self,
-        version: &SolutionVersion,
-        manifest_key: &str,
-    ) -> Result<Interactions, Failure> {
-        let parts = self.manifest(manifest_key).await?.parts;
-        self.read_parts(version, parts).await
-    }
-
-    async fn read_parts(
-        &self,
-        version: &SolutionVersion,
-        parts: Vec<ManifestPart>,
-    ) -> Result<Interactions, Failure> {
-        let mut reader = InteractionsReader::new(event_filter(version)?);
-        for part in parts {
-            let bytes = self.part(&part).await?;
-            // One part at a time, so that the compressed data never lies in memory as a whole.
-            reader = tokio::task::spawn_blocking(move || reader.push(bytes).map(|()| reader))
-                .await
-                .doing(|| format!("reading {}", part.key))?
-                .map_err(|error| match error {
-                    ReadError::Damaged { .. } => {
-                        Failure::Internal { doing: format!("reading {}", part.key), cause: error.into() }
-                    }
-                    error => Failure::caller(error.to_string()),
-                })?;
+        let snapshots = Snapshots::of(&loaded.description.data);
+        let manifest = self.manifest(&snapshots.interactions).await?;
+        let parts = if imported { manifest.imported().to_vec() } else { manifest.parts.clone() };
+        let mut data = self.read_parts(version, recipe, &manifest, parts).await?;
+        if snapshots.items.is_some() {
+            // Imported rows come first, so both number items alike; now also those that came in live.
+            data.items = loaded.items.clone();
         }
-        tokio::task::spawn_blocking(move || reader.finish()).await.doing(|| "sorting interactions".into())
+        self.describe(&mut data, &snapshots).await?;
+        let (version, created) = (version.arn.clone(), version.lifecycle.created);
+        Ok(ServedModel { loaded, data, recipe, version, created })
     }
 
     /// A part of a dataset, checked against its manifest.

@@ -5,7 +5,7 @@
 //! under way the list of the version that comes goes to its slot too: `deploy/late.rs` says why nothing
 //! is lost between the two.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use dataset::{EventFilter, History};
@@ -13,6 +13,7 @@ use domain::event::Event;
 use domain::limits::PRECOMPUTED_RESULTS;
 use domain::resource::{Campaign, SolutionVersion};
 use domain::{Arn, Resource, ResourceKind, Slot, Status};
+use recipe::exploration::Explorer;
 use store::{ListKey, Refresh, Shelf, StoredList, Who};
 
 use crate::deploy::Target;
@@ -63,12 +64,14 @@ impl Past {
 /// The list is made as a deployment makes it.
 pub(crate) fn moved_list(
     model: &ServedModel,
+    explorer: Option<&Explorer>,
     filter: &EventFilter,
     user: &str,
     events: &[Event],
 ) -> Option<StoredList> {
     let past = Past::of(model, filter, user, events);
-    past.moved.then(|| model.for_history(past.history(model, user), PRECOMPUTED_RESULTS, false))
+    let list = || model.for_history(user, past.history(model, user), PRECOMPUTED_RESULTS, explorer);
+    past.moved.then(list)
 }
 
 /// A slot that a user's list is written to.
@@ -76,6 +79,8 @@ struct Place {
     campaign: Arn,
     slot: Slot,
     version: Arc<SolutionVersion>,
+    /// `itemExplorationConfig` of the lists there.
+    exploration: BTreeMap<String, String>,
 }
 
 impl LiveModels {
@@ -111,10 +116,12 @@ impl LiveModels {
         let version = &place.version;
         let model = self.model(version).await?;
         let filter = event_filter(version)?;
+        let explorer = model.explorer(&place.exploration)?;
         let (user, told) = (who.id().to_owned(), events.clone());
-        let list = tokio::task::spawn_blocking(move || moved_list(&model, &filter, &user, &told))
-            .await
-            .doing(|| "scoring".into())?;
+        let list =
+            tokio::task::spawn_blocking(move || moved_list(&model, explorer.as_ref(), &filter, &user, &told))
+                .await
+                .doing(|| "scoring".into())?;
         let Some(list) = list else { return Ok(false) };
         let expires = matches!(who, Who::Session(_)).then(|| self.steps().events.anonymous_until());
         let refresh = Refresh {
@@ -135,14 +142,14 @@ impl LiveModels {
         let mut places = Vec::new();
         for campaign in campaigns {
             let Resource::Campaign(campaign) = campaign else { continue };
-            for (slot, version) in slots(&campaign) {
+            for (slot, version, exploration) in slots(&campaign) {
                 let version = self.version(&version).await?;
                 let follows = match &version {
-                    Some(version) => recipe_of(version)?.algorithm.follows_events(),
+                    Some(version) => recipe_of(version)?.lists_follow_events(),
                     None => false,
                 };
                 if let Some(version) = version.filter(|version| follows && version.dataset_group == *group) {
-                    places.push(Place { campaign: campaign.arn.clone(), slot, version });
+                    places.push(Place { campaign: campaign.arn.clone(), slot, version, exploration });
                 }
             }
         }
@@ -151,21 +158,23 @@ impl LiveModels {
 }
 
 /// The slots of a campaign that are read, or about to be, with the versions that are in them.
-fn slots(campaign: &Campaign) -> Vec<(Slot, Arn)> {
+fn slots(campaign: &Campaign) -> Vec<(Slot, Arn, BTreeMap<String, String>)> {
     let mut slots = Vec::new();
     if campaign.lifecycle.status == Status::Active {
-        slots.push((campaign.slots.serving, campaign.solution_version.clone()));
+        let config = campaign.config.as_ref().map(|config| config.item_exploration_config.clone());
+        let serving = (campaign.slots.serving, campaign.solution_version.clone());
+        slots.push((serving.0, serving.1, config.unwrap_or_default()));
     }
     let life = match &campaign.latest_update {
         Some(update) if campaign.lifecycle.status == Status::Active => &update.lifecycle,
         _ => &campaign.lifecycle,
     };
     if matches!(life.status, Status::CreatePending | Status::CreateInProgress) {
-        let Target { version, slot, .. } = Target::of(campaign);
+        let Target { version, slot, exploration, .. } = Target::of(campaign);
         // A slot that still holds another version whole was not begun; what is written there now would
         // make that version's rollback miss a list.
         if campaign.slots.held(slot).is_none_or(|held| *held == version) {
-            slots.push((slot, version));
+            slots.push((slot, version, exploration));
         }
     }
     slots

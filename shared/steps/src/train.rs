@@ -12,7 +12,9 @@ use recipe::version::Stage;
 use recipe::{TrainError, TrainOptions};
 
 use crate::failure::{Doing, Failure};
+use crate::models::recipe_of;
 use crate::progress::Progress;
+use crate::training_data::Snapshots;
 use crate::{Steps, models};
 
 /// How often a training looks whether it was asked to stop.
@@ -33,10 +35,10 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
         Some(before) => Some(Arc::new(start(steps, before).await?)),
         None => None,
     };
-    let recipe = models::recipe_of(version)?;
-    let frozen = steps.freeze(version, &live).await?;
+    let recipe = recipe_of(version)?;
+    let snapshots = Snapshots::for_training(steps, version, &[recipe], &live).await?;
     drop(live);
-    let data = steps.described(version, &frozen.interactions, frozen.items.as_deref()).await?;
+    let data = steps.training_data(version, recipe, &snapshots).await?;
     let (users, items) = (data.users.len() as u64, data.items.len() as u64);
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -67,8 +69,9 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 recipe,
                 parameters: &parameters,
                 seed: options.seed,
-                snapshot: &frozen.interactions,
-                items_snapshot: frozen.items.as_deref(),
+                snapshot: &snapshots.interactions,
+                items_snapshot: snapshots.items.as_deref(),
+                users_snapshot: snapshots.users.as_deref(),
             };
             let files = artifact::to_artifact(&trained, &data, origin);
             Ok::<_, TrainError>((trained.report, files))
@@ -114,7 +117,7 @@ impl Steps {
         let version = self.existing::<SolutionVersion>(version).await?;
         let dataset = self.dataset(&version.dataset_group, DatasetType::Interactions).await?;
         let rows = dataset.and_then(|dataset| dataset.active).map_or(0, |snapshot| snapshot.rows);
-        let recipe = models::recipe_of(&version)?;
+        let recipe = recipe_of(&version)?;
         Ok(recipe::work::multiply_adds(recipe, &version.hyperparameters, rows))
     }
 

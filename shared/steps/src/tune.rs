@@ -24,10 +24,10 @@ use serde::{Deserialize, Serialize};
 use store::S3Location;
 
 use crate::failure::{Doing, Failure};
-use crate::layer::Frozen;
 use crate::models::recipe_of;
 use crate::progress::Progress;
 use crate::train::watched;
+use crate::training_data::Snapshots;
 use crate::{Steps, keys};
 
 const PLAN: &str = "plan.json";
@@ -39,12 +39,11 @@ const READS_AT_ONCE: usize = 16;
 struct Pinned {
     /// Manifest of what was imported, if anything was.
     imported: Option<String>,
-    /// Manifest of the data, with what had come in live when the search began.
-    snapshot: String,
+    /// Manifests of the data, with what had come in live when the search began.
+    #[serde(flatten)]
+    snapshots: Snapshots,
     /// Interactions in it.
     rows: u64,
-    /// Manifest of the items, for a recipe that learns from them.
-    items: Option<String>,
     seed: u64,
     code_version: String,
 }
@@ -228,9 +227,9 @@ impl Steps {
             return Ok(());
         }
         let live = self.live(&version.dataset_group).await?;
-        let Frozen { interactions: snapshot, items } = self.freeze(version, &live).await?;
-        let rows = self.manifest(&snapshot).await?.rows;
-        let pinned = Pinned { imported, snapshot, rows, items, seed, code_version };
+        let snapshots = Snapshots::for_training(self, version, &searched_recipes(version)?, &live).await?;
+        let rows = self.manifest(&snapshots.interactions).await?.rows;
+        let pinned = Pinned { imported, snapshots, rows, seed, code_version };
         self.clear(keys::trials_prefix(&version.arn)).await?;
         let at = self.plan_at(&version.arn);
         let bytes = serde_json::to_vec(&pinned).doing(|| format!("writing {at}"))?;
@@ -297,7 +296,13 @@ impl Steps {
 
     /// Histories to train trials on, and the users to validate them on.
     async fn validation(&self, version: &SolutionVersion, pinned: &Pinned) -> Result<Arc<Split>, Failure> {
-        let data = self.described(version, &pinned.snapshot, pinned.items.as_deref()).await?;
+        // Recipes that know no context leave it aside.
+        let recipes = searched_recipes(version)?;
+        let recipe = match recipes.iter().find(|recipe| recipe.metadata) {
+            Some(recipe) => recipe,
+            None => recipe_of(version)?,
+        };
+        let data = self.training_data(version, recipe, &pinned.snapshots).await?;
         featurization::check_size(&data, version.event_type.as_deref())
             .map_err(|error| Failure::caller(error.to_string()))?;
         let seed = pinned.seed;
@@ -331,6 +336,14 @@ impl Steps {
         self.clear(keys::trials_prefix(&version.arn)).await?;
         changed.ok_or_else(|| Failure::caller(format!("{} does not exist.", version.arn)))
     }
+}
+
+/// The recipes that a search compares.
+fn searched_recipes(version: &SolutionVersion) -> Result<Vec<&'static Recipe>, Failure> {
+    let recipe = recipe_of(version)?;
+    let candidates = tuning::candidates(version.search, recipe, version.config.as_ref());
+    let candidates = candidates.map_err(|error| Failure::caller(error.message))?;
+    Ok(candidates.iter().map(|candidate| candidate.recipe).collect())
 }
 
 /// Whether a search was asked for and has not ended.

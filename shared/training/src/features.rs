@@ -7,8 +7,8 @@
 //! A step makes the vectors of the items that it touches, numbers those items from zero and then runs on
 //! this small table as it would on the whole one; the table's gradient goes back to the rows that were
 //! summed. So the cost does not depend on the catalogue, and what comes in and what is scored share one
-//! description. In a share of the steps an item's own row is left out on both sides, so that its
-//! features learn to stand for it alone: what an item without history is scored by.
+//! description. In a share of the steps an item's own row is left out on both sides, and its bias with it, so
+//! that its features learn to stand for it alone: what an item without history is scored by.
 
 use crate::device::{Bags, Contribution, Device, Rule, Weights};
 use crate::network::Shard;
@@ -21,8 +21,10 @@ use crate::windows::{HostBags, NONE, Window};
 pub struct ItemFeatures {
     /// One bag per item; rows of the table of weights, whose first rows are the items' own.
     pub bags: HostBags,
-    /// How often each item's own row is left out, as a share of the steps.
+    /// How often each item's own row and bias are left out, as a share of the steps.
     pub drop: Vec<f32>,
+    /// The bias of an item whose own is left out.
+    pub bias: f32,
 }
 
 /// Bags in the device's memory.
@@ -78,7 +80,7 @@ pub(crate) struct Touched<D: Device> {
     pub vectors: D::Buffer,
     /// Their biases.
     pub bias: D::Buffer,
-    numbered: D::Index,
+    host_bias: Vec<f32>,
     gradients: D::Buffer,
     numbers: Slots,
     kept: Vec<u32>,
@@ -120,7 +122,7 @@ impl<D: Device> Touched<D> {
             items: vec![],
             vectors: device.buffer(most * width),
             bias: device.buffer(most),
-            numbered: device.index(),
+            host_bias: vec![],
             gradients: device.buffer(most * width),
             numbers: Slots::new(items),
             kept: vec![],
@@ -174,12 +176,24 @@ impl<D: Device> Touched<D> {
         for &item in &self.items {
             self.host_bags.push(bags.bag(item as usize));
         }
-        device.write_index(&mut self.numbered, &self.items);
-        device.gather(bias, 1, &self.numbered, crate::device::Dropout::NONE, &mut self.bias);
         device.write_index(&mut self.kept_rows, &self.kept);
+        self.host_bias.clear();
+        let left_out = |&kept: &u32| if kept == NONE { self.features.bias } else { 0.0 };
+        self.host_bias.extend(self.kept.iter().map(left_out));
+        device.write(&mut self.bias, 0, &self.host_bias);
+        device.add_rows(bias, 0, 1, &self.kept_rows, &mut self.bias);
         self.bags.load(device, &self.host_bags);
         device.gather(table, self.width, &self.kept_rows, crate::device::Dropout::NONE, &mut self.vectors);
         device.add_bags(table, self.width, &self.bags.bags, &mut self.vectors);
+    }
+
+    /// Slots of biases: those of items, but none where the item's own bias was left out.
+    pub(crate) fn bias_slots(&self, slots: &[u32]) -> Vec<u32> {
+        let own = |&slot: &u32| match self.kept.get(slot as usize) {
+            Some(&NONE) => NONE,
+            _ => slot,
+        };
+        slots.iter().map(own).collect()
     }
 
     /// Hands the gradient of the vectors, the sum of `contributions`, to the rows of the table; those of

@@ -124,6 +124,9 @@ struct Indices<D: Device> {
     negatives: D::Index,
     inputs: Vec<D::Index>,
     targets: Vec<D::Index>,
+    // The same for biases, where items have features.
+    bias_negatives: D::Index,
+    bias_targets: Vec<D::Index>,
 }
 
 impl<'d, D: Device> Trainer<'d, D> {
@@ -173,6 +176,8 @@ impl<'d, D: Device> Trainer<'d, D> {
                 negatives: device.index(),
                 inputs: (0..settings.shards).map(|_| device.index()).collect(),
                 targets: (0..settings.shards).map(|_| device.index()).collect(),
+                bias_negatives: device.index(),
+                bias_targets: (0..settings.shards).map(|_| device.index()).collect(),
             },
             random: Random::new(settings.seed ^ 0x6e65_6761_7469_7665),
             step: 0,
@@ -326,41 +331,22 @@ impl<'d, D: Device> Trainer<'d, D> {
         let mut biases = vec![];
         let mut outputs = vec![];
         let mut inputs = vec![];
-        for (i, shard) in shards.iter().enumerate() {
-            let (queries, start) = shard.queries(&shape);
-            let targets = &self.indices.targets[i];
-            let scale = Some(&shard.target_scale);
-            outputs.push(Contribution {
-                slots: targets,
-                count: rows,
-                source: queries,
-                start,
-                scale,
-                from: None,
-            });
-            biases.push(Contribution {
-                slots: targets,
-                count: rows,
-                source: &shard.target_scale,
-                start: 0,
-                scale: None,
-                from: None,
-            });
-            let (slots, count) = (&self.indices.negatives, ids.len());
-            let to_all = |slots, count, source| Contribution {
-                slots,
-                count,
-                source,
-                start: 0,
-                scale: None,
-                from: None,
-            };
-            outputs.push(to_all(slots, count, &shard.d_negatives));
-            biases.push(to_all(slots, count, &shard.d_negative_bias));
-            let slots = &self.indices.inputs[i];
-            inputs.push(to_all(slots, rows, &shard.d_x));
-        }
+        let to_all =
+            |slots, count, source| Contribution { slots, count, source, start: 0, scale: None, from: None };
         let indices = &self.indices;
+        let (bias_negatives, bias_targets) = match &self.touched {
+            Some(_) => (&indices.bias_negatives, &indices.bias_targets),
+            None => (&indices.negatives, &indices.targets),
+        };
+        for (i, shard) in shards.iter().enumerate() {
+            let (source, start) = shard.queries(&shape);
+            let (slots, scale) = (&indices.targets[i], Some(&shard.target_scale));
+            outputs.push(Contribution { slots, count: rows, source, start, scale, from: None });
+            biases.push(to_all(&bias_targets[i], rows, &shard.target_scale));
+            outputs.push(to_all(&indices.negatives, ids.len(), &shard.d_negatives));
+            biases.push(to_all(bias_negatives, ids.len(), &shard.d_negative_bias));
+            inputs.push(to_all(&indices.inputs[i], rows, &shard.d_x));
+        }
         match (&mut self.output, &mut self.touched) {
             (_, Some(touched)) => {
                 outputs.append(&mut inputs);
@@ -390,9 +376,17 @@ impl<'d, D: Device> Trainer<'d, D> {
         let device = self.device;
         let slots = &mut self.slots;
         slots.clear();
-        device.write_index(&mut self.indices.negatives, slots.number(ids));
-        for (window, index) in windows.iter().zip(&mut self.indices.targets) {
-            device.write_index(index, slots.number(&window.targets));
+        let numbers = slots.number(ids);
+        device.write_index(&mut self.indices.negatives, numbers);
+        if let Some(touched) = &self.touched {
+            device.write_index(&mut self.indices.bias_negatives, &touched.bias_slots(numbers));
+        }
+        for (i, window) in windows.iter().enumerate() {
+            let numbers = slots.number(&window.targets);
+            device.write_index(&mut self.indices.targets[i], numbers);
+            if let Some(touched) = &self.touched {
+                device.write_index(&mut self.indices.bias_targets[i], &touched.bias_slots(numbers));
+            }
         }
         device.write_index(&mut self.indices.bias_rows, &slots.rows);
         if !tied {

@@ -83,6 +83,7 @@ fn item_features(items: usize, random: &mut Random) -> ItemFeatures {
         features.bags.push(bag);
         features.drop.push(if item % 2 == 0 { 0.5 } else { 0.0 });
     }
+    features.bias = -0.7;
     features
 }
 

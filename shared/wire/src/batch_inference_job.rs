@@ -1,5 +1,7 @@
 //! Batch inference: `CreateBatchInferenceJob` and what describe and list show.
 
+use std::collections::BTreeMap;
+
 use domain::ApiError;
 use domain::limits::NUM_RESULTS_MAX;
 use domain::resource::{BatchInferenceJob, BatchOrder};
@@ -8,6 +10,7 @@ use serde_json::Value;
 use crate::batch_job;
 use crate::members::{Member, Members};
 use crate::shape::Shape;
+use crate::solution::strings;
 
 const MODE: &str = "BATCH_INFERENCE";
 
@@ -16,8 +19,8 @@ const MODE: &str = "BATCH_INFERENCE";
 pub struct CreateBatchInferenceJob {
     /// What every batch job is asked for.
     pub order: BatchOrder,
-    /// Whether parameters of exploration were given, which only recipes that explore can honour.
-    pub explores: bool,
+    /// Parameters of exploration, which only recipes that explore can honour.
+    pub item_exploration_config: BTreeMap<String, String>,
 }
 
 impl CreateBatchInferenceJob {
@@ -34,23 +37,25 @@ impl CreateBatchInferenceJob {
         }
         members.not_available("themeGenerationConfig", "theme generation")?;
         let config = members.optional("batchInferenceJobConfig", Member::object)?;
-        let explores = match &config {
+        let item_exploration_config = match &config {
             Some(config) => {
                 config.not_available("rankingInfluence", "ranking influence")?;
-                config
-                    .optional("itemExplorationConfig", Member::parameters)?
-                    .is_some_and(|map| !map.is_empty())
+                config.optional("itemExplorationConfig", Member::parameters)?.unwrap_or_default()
             }
-            None => false,
+            None => BTreeMap::new(),
         };
         members.no_tags()?;
-        Ok(Self { order, explores })
+        Ok(Self { order, item_exploration_config })
     }
 }
 
 /// `batchInferenceJob` of `DescribeBatchInferenceJob`.
 pub fn describe(job: &BatchInferenceJob) -> Value {
-    batch_job::details(summary_shape(job), &job.order).into()
+    let exploration = (!job.item_exploration_config.is_empty())
+        .then(|| Shape::new().with("itemExplorationConfig", strings(&job.item_exploration_config)));
+    batch_job::details(summary_shape(job), &job.order)
+        .with_some("batchInferenceJobConfig", exploration)
+        .into()
 }
 
 /// An element of `ListBatchInferenceJobs`.

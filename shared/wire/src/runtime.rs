@@ -1,11 +1,12 @@
 //! The runtime: requests for recommendations, and the answers, written without a detour.
 
-use domain::limits::{ID_CHARS_MAX, NUM_RESULTS_DEFAULT, NUM_RESULTS_MAX};
+use std::collections::BTreeMap;
+
+use domain::limits::{ID_CHARS_MAX, INPUT_LIST_MAX, NUM_RESULTS_DEFAULT, NUM_RESULTS_MAX};
 use domain::{ApiError, Arn, ResourceKind};
 
 use crate::members::{Document, Member, Members};
 
-const INPUT_LIST_MAX: usize = 500;
 const CONTEXT_ENTRIES_MAX: usize = 150;
 const CONTEXT_VALUE_CHARS_MAX: usize = 1_000;
 const ACTION_RESULTS_MAX: i64 = 100;
@@ -21,11 +22,12 @@ pub struct GetRecommendations {
     pub item_id: Option<String>,
     /// How many, 0 to 500.
     pub num_results: usize,
+    /// The context of the request: values by names of columns of Interactions.
+    pub context: BTreeMap<String, String>,
 }
 
 impl GetRecommendations {
-    /// Checks the request. `context` is checked and otherwise ignored: no recipe here was trained
-    /// with contextual columns.
+    /// Checks the request.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let document = Document::parse(body)?;
         let members = document.members();
@@ -44,10 +46,10 @@ impl GetRecommendations {
         let num_results = members.optional("numResults", |m| m.integer(0, most))?;
         members.not_available("promotions", "promoting of items")?;
         members.not_available("metadataColumns", "metadata in recommendations")?;
-        context(&members)?;
+        let context = context(&members)?;
         filter(&members)?;
         let num_results = num_results.map_or(NUM_RESULTS_DEFAULT, |n| n as usize);
-        Ok(Self { campaign, user_id, item_id, num_results })
+        Ok(Self { campaign, user_id, item_id, num_results, context })
     }
 }
 
@@ -60,6 +62,8 @@ pub struct GetPersonalizedRanking {
     pub user_id: String,
     /// What to put in order.
     pub input_list: Vec<String>,
+    /// The context of the request.
+    pub context: BTreeMap<String, String>,
 }
 
 impl GetPersonalizedRanking {
@@ -78,9 +82,9 @@ impl GetPersonalizedRanking {
         let input_list = input_list.iter().map(id).collect::<Result<_, _>>()?;
         let user_id = members.required("userId", id)?;
         members.not_available("metadataColumns", "metadata in rankings")?;
-        context(&members)?;
+        let context = context(&members)?;
         filter(&members)?;
-        Ok(Self { campaign, user_id, input_list })
+        Ok(Self { campaign, user_id, input_list, context })
     }
 }
 
@@ -126,8 +130,8 @@ fn filter(members: &Members<'_>) -> Result<(), ApiError> {
     }
 }
 
-fn context(members: &Members<'_>) -> Result<(), ApiError> {
-    let Some(context) = members.optional("context", Member::strings)? else { return Ok(()) };
+fn context(members: &Members<'_>) -> Result<BTreeMap<String, String>, ApiError> {
+    let Some(context) = members.optional("context", Member::strings)? else { return Ok(BTreeMap::new()) };
     let too_many = context.len() > CONTEXT_ENTRIES_MAX;
     let too_long = context.values().find(|value| value.chars().count() > CONTEXT_VALUE_CHARS_MAX);
     if too_many || too_long.is_some() {
@@ -135,14 +139,25 @@ fn context(members: &Members<'_>) -> Result<(), ApiError> {
             "'context' may hold {CONTEXT_ENTRIES_MAX} entries of {CONTEXT_VALUE_CHARS_MAX} characters each."
         )));
     }
-    Ok(())
+    Ok(context)
 }
 
 /// The body of a `GetRecommendations` answer. `scores` has one entry per item, or none at all for
 /// recipes that have no scores.
 pub fn recommendations<'a>(items: impl Iterator<Item = &'a str>, scores: &[f32]) -> Vec<u8> {
+    scored_items("itemList", items, scores)
+}
+
+/// The body of a `GetPersonalizedRanking` answer. Items past the end of `scores` have none.
+pub fn ranking<'a>(items: impl Iterator<Item = &'a str>, scores: &[f32]) -> Vec<u8> {
+    scored_items("personalizedRanking", items, scores)
+}
+
+fn scored_items<'a>(member: &str, items: impl Iterator<Item = &'a str>, scores: &[f32]) -> Vec<u8> {
     let mut body = Vec::with_capacity(64 + 48 * items.size_hint().0);
-    body.extend_from_slice(b"{\"itemList\":[");
+    body.extend_from_slice(b"{\"");
+    body.extend_from_slice(member.as_bytes());
+    body.extend_from_slice(b"\":[");
     for (position, item) in items.enumerate() {
         if position > 0 {
             body.push(b',');

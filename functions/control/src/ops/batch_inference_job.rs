@@ -8,7 +8,7 @@ use wire::shape::Shape;
 use wire::{Member, Members};
 
 use super::Output;
-use super::campaign::no_exploration;
+use super::campaign::exploration;
 use crate::Control;
 use crate::pages::List;
 
@@ -21,16 +21,17 @@ const LIST: List<BatchInferenceJob> = List {
 
 /// `CreateBatchInferenceJob`. Whether the input can be read is found out by the job.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
-    let CreateBatchInferenceJob { order, explores } = CreateBatchInferenceJob::parse(members)?;
+    let CreateBatchInferenceJob { order, item_exploration_config } = CreateBatchInferenceJob::parse(members)?;
     let version = control.active_parent::<SolutionVersion>(&order.solution_version).await?;
     answers_lines(lifecycle::version::recipe(&version.value.recipe)?)?;
-    no_exploration(&version.value.recipe, explores)?;
+    exploration(&version.value.recipe, &item_exploration_config)?;
     let solution = control.active_parent::<Solution>(&version.value.solution).await?;
     let kind = ResourceKind::BatchInferenceJob;
     control.room_in_flight(kind, control.quotas.batch_inference_in_flight).await?;
     let job = BatchInferenceJob {
         arn: control.scope.arn(kind, &order.job_name),
         order,
+        item_exploration_config,
         attempts: 0,
         lifecycle: Lifecycle::pending((control.clock)()),
     };
@@ -42,7 +43,9 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
 /// Recipes that the hosted service has no batch inference for are refused here too.
 fn answers_lines(recipe: &Recipe) -> Result<(), ApiError> {
     let instead = match recipe.recipe_type {
-        RecipeType::UserPersonalization | RecipeType::RelatedItems => return Ok(()),
+        RecipeType::UserPersonalization | RecipeType::RelatedItems | RecipeType::PersonalizedRanking => {
+            return Ok(());
+        }
         RecipeType::UserSegmentation => "finds users for items: use CreateBatchSegmentJob",
         RecipeType::PopularItems => "has one list for everybody: ask a campaign with GetRecommendations",
     };

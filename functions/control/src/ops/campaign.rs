@@ -1,6 +1,9 @@
 //! Campaigns.
 
-use domain::recipes::RecipeType;
+use std::collections::BTreeMap;
+
+use domain::hyperparameters::Hyperparameters;
+use domain::recipes::{self, Exploration, ITEM_EXPLORATION, RecipeType};
 use domain::resource::{Campaign, CampaignConfig, Job, Solution, SolutionVersion};
 use domain::{ApiError, Arn, Lifecycle, ResourceKind, Slots};
 use lifecycle::campaign_update::{self, Change};
@@ -27,7 +30,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateCampaign::parse(members)?;
     let Parent { value: version, row: version_row } = referenced(control, &request.solution_version).await?;
     serves_items(&version.recipe)?;
-    no_exploration(&version.recipe, request.config.as_ref().is_some_and(explores))?;
+    exploration_of(&version.recipe, request.config.as_ref())?;
     let solution = control.active_parent::<Solution>(&version.solution).await?;
     control.room_for_campaign(&version.dataset_group).await?;
     let campaign = Campaign {
@@ -79,18 +82,19 @@ fn serves_items(recipe: &Arn) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn explores(config: &CampaignConfig) -> bool {
-    !config.item_exploration_config.is_empty()
+fn exploration_of(recipe: &Arn, config: Option<&CampaignConfig>) -> Result<(), ApiError> {
+    config.map_or(Ok(()), |config| exploration(recipe, &config.item_exploration_config))
 }
 
-/// No recipe of the catalogue explores, so parameters of exploration would do nothing.
-pub(super) fn no_exploration(recipe: &Arn, asked: bool) -> Result<(), ApiError> {
-    if asked {
+/// Checks `itemExplorationConfig`: its values, and that the recipe explores by it.
+pub(super) fn exploration(recipe: &Arn, config: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    let explores = recipes::find(recipe).is_some_and(|found| found.exploration == Exploration::Campaign);
+    if !config.is_empty() && !explores {
         return Err(ApiError::invalid(format!(
-            "'itemExplorationConfig' is set, but the recipe {recipe} does not explore: leave it out."
+            "'itemExplorationConfig' is set, but the recipe {recipe} does not explore by it: leave it out."
         )));
     }
-    Ok(())
+    Hyperparameters::resolve(ITEM_EXPLORATION, config, recipe.as_str()).map(drop)
 }
 
 /// `DescribeCampaign`.
@@ -121,7 +125,7 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
             version.arn
         )));
     }
-    no_exploration(&version.recipe, request.config.as_ref().is_some_and(explores))?;
+    exploration_of(&version.recipe, request.config.as_ref())?;
     let change = Change {
         solution_version: version.arn,
         min_provisioned_tps: request.min_provisioned_tps,

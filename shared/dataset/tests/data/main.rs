@@ -5,6 +5,7 @@ mod helpers;
 
 mod accepted;
 mod infer;
+mod metadata;
 mod parts;
 mod ranges;
 mod reading;

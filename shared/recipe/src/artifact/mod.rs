@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `model.json` | [`Description`]: recipe, parameters, seed, data, metrics, and size and SHA-256 of the other files |
 //! | `model.safetensors` | the weights, and `popular` (the most popular item numbers) |
+//! | `features.json` | for models with metadata: how cells of metadata turn into rows of weights |
 //! | `items.parquet` | column `ITEM_ID`; row n is the item that the model calls n |
 //!
 //! Histories of users are not copied into it: whoever scores a user live reads them from the snapshot
@@ -20,12 +21,14 @@ use std::collections::BTreeMap;
 
 use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
-use domain::recipes::{self, Algorithm, Recipe};
+use domain::recipes::{self, Algorithm, Exploration, Recipe};
 use domain::resource::Metric;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::hrnn::HrnnModel;
+use crate::exploration::Freshness;
+use crate::hrnn::metadata::{Fields, Sides};
+use crate::hrnn::{HrnnModel, TensorError};
 use crate::model::Model;
 use crate::popularity::PopularityCount;
 use crate::ranking::Recommender;
@@ -39,6 +42,8 @@ use tensors::{Tensors, Writer};
 pub const DESCRIPTION: &str = "model.json";
 /// Name of the file with the weights.
 pub const WEIGHTS: &str = "model.safetensors";
+/// Name of the file that says how columns of metadata are read.
+pub const FEATURES: &str = "features.json";
 /// Name of the file with the item ids.
 pub const ITEMS: &str = "items.parquet";
 
@@ -95,6 +100,9 @@ pub struct DataDescription {
     /// Of the Items dataset, where the model knows its columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items_snapshot: Option<String>,
+    /// Of the Users dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users_snapshot: Option<String>,
     /// After filters by event.
     pub interactions: usize,
     /// Users with interactions.
@@ -126,6 +134,8 @@ pub struct Origin<'a> {
     pub snapshot: &'a str,
     /// With this snapshot of Items.
     pub items_snapshot: Option<&'a str>,
+    /// With this snapshot of Users.
+    pub users_snapshot: Option<&'a str>,
 }
 
 /// A version read back.
@@ -137,6 +147,8 @@ pub struct Loaded {
     pub items: IdTable,
     /// The popular items, best first.
     pub popular: Vec<u32>,
+    /// For recipes that explore, how new each item was.
+    pub freshness: Option<Freshness>,
     /// All that is known about it.
     pub description: Description,
 }
@@ -213,10 +225,21 @@ pub fn to_artifact(
     let mut weights = Writer::default();
     weights.u32("popular", &version.popular);
     write_model(&version.model, &mut weights);
+    if origin.recipe.exploration != Exploration::None {
+        write_freshness(&Freshness::of(data), &mut weights);
+    }
     let mut files = BTreeMap::from([
         (WEIGHTS.to_owned(), weights.finish(WEIGHTS)?),
         (ITEMS.to_owned(), ids::write(ITEMS, "ITEM_ID", data.items.iter())?),
     ]);
+    if let Model::Hrnn(model) = &version.model
+        && let Some(sides) = &model.sides
+    {
+        let (items, users, events) = (sides.items.clone(), sides.users.clone(), sides.events.clone());
+        let fields = FieldsOfSides { items, users, events };
+        let json = serde_json::to_vec_pretty(&fields).map_err(|e| ArtifactError::format(FEATURES, e))?;
+        files.insert(FEATURES.to_owned(), json);
+    }
     let report = &version.report;
     let description = Description {
         format_version: FORMAT_VERSION,
@@ -228,6 +251,7 @@ pub fn to_artifact(
         data: DataDescription {
             snapshot: origin.snapshot.to_owned(),
             items_snapshot: origin.items_snapshot.map(str::to_owned),
+            users_snapshot: origin.users_snapshot.map(str::to_owned),
             interactions: data.len(),
             users: data.users.len(),
             items: data.items.len(),
@@ -271,12 +295,23 @@ pub fn from_artifact(artifact: &Artifact) -> Result<Loaded, ArtifactError> {
         ArtifactError::inconsistent(DESCRIPTION, format!("there is no recipe '{}'", description.recipe))
     })?;
     let weights = Tensors::read(WEIGHTS, artifact.file(WEIGHTS)?)?;
-    let model = read_model(recipe.algorithm, &weights, items.len())?;
+    let features = match description.files.contains_key(FEATURES) {
+        true => Some(
+            serde_json::from_slice::<FieldsOfSides>(artifact.file(FEATURES)?)
+                .map_err(|e| ArtifactError::format(FEATURES, e))?,
+        ),
+        false => None,
+    };
+    let model = read_model(recipe.algorithm, &weights, items.len(), features)?;
     let popular = weights.u32("popular")?;
     if popular.iter().any(|&item| item as usize >= items.len()) {
         return Err(ArtifactError::inconsistent(WEIGHTS, "a popular item has no id"));
     }
-    Ok(Loaded { model, items, popular, description })
+    let freshness = match recipe.exploration {
+        Exploration::None => None,
+        _ => Some(read_freshness(&weights, items.len())?),
+    };
+    Ok(Loaded { model, items, popular, freshness, description })
 }
 
 /// Reads `model.json` alone, which is all that a report needs.
@@ -306,7 +341,7 @@ fn describe(bytes: &[u8]) -> FileDescription {
 fn write_model(model: &Model, weights: &mut Writer) {
     match model {
         Model::Hrnn(model) => {
-            for tensor in model.to_tensors() {
+            for tensor in model.to_tensors().into_iter().chain(model.side_tensors()) {
                 weights.f32(tensor.name, &tensor.shape, &tensor.values);
             }
         }
@@ -333,7 +368,20 @@ fn write_model(model: &Model, weights: &mut Writer) {
     }
 }
 
-fn read_model(algorithm: Algorithm, weights: &Tensors<'_>, items: usize) -> Result<Model, ArtifactError> {
+/// What stands in `features.json`.
+#[derive(Serialize, Deserialize)]
+struct FieldsOfSides {
+    items: Fields,
+    users: Fields,
+    events: Fields,
+}
+
+fn read_model(
+    algorithm: Algorithm,
+    weights: &Tensors<'_>,
+    items: usize,
+    features: Option<FieldsOfSides>,
+) -> Result<Model, ArtifactError> {
     match algorithm {
         Algorithm::PopularityCount => Ok(Model::PopularityCount(read_popularity(weights, items)?)),
         Algorithm::Sims => {
@@ -355,7 +403,7 @@ fn read_model(algorithm: Algorithm, weights: &Tensors<'_>, items: usize) -> Resu
         }
         Algorithm::SimilarItems => read_similar(weights, items).map(Model::SimilarItems),
         Algorithm::Hrnn | Algorithm::ItemAffinity | Algorithm::ItemAttributeAffinity => {
-            read_hrnn(weights, items).map(Box::new).map(Model::Hrnn)
+            read_hrnn(weights, items, features).map(Box::new).map(Model::Hrnn)
         }
     }
 }
@@ -373,12 +421,44 @@ fn read_similar(weights: &Tensors<'_>, items: usize) -> Result<SimilarItems, Art
         .ok_or_else(wrong)
 }
 
-fn read_hrnn(weights: &Tensors<'_>, items: usize) -> Result<HrnnModel, ArtifactError> {
-    let model = HrnnModel::from_tensors(|name| weights.shaped(name).ok())
-        .map_err(|error| ArtifactError::inconsistent(WEIGHTS, error.to_string()))?;
+fn read_hrnn(
+    weights: &Tensors<'_>,
+    items: usize,
+    features: Option<FieldsOfSides>,
+) -> Result<HrnnModel, ArtifactError> {
+    let get = |name: &str| weights.shaped(name).ok();
+    let unsound = |error: TensorError| ArtifactError::inconsistent(WEIGHTS, error.to_string());
+    let mut model = HrnnModel::from_tensors(get).map_err(unsound)?;
+    if let Some(FieldsOfSides { items, users, events }) = features {
+        let sides = Sides::from_tensors(items, users, events, model.embedding(), get);
+        model.sides = Some(sides.map_err(unsound)?);
+    }
     match model.items() {
         known if known == items => Ok(model),
         known => Err(ArtifactError::inconsistent(WEIGHTS, format!("it knows {known} items of {items}"))),
+    }
+}
+
+/// Stands for an item without a date.
+const NO_DATE: i64 = i64::MIN;
+
+fn write_freshness(items: &Freshness, weights: &mut Writer) {
+    let dates = items.born.iter().map(|born| born.unwrap_or(NO_DATE) as u64).collect::<Vec<_>>();
+    weights.u64("freshness.born", &dates);
+    weights.u32("freshness.events", &items.events);
+    weights.u64("freshness.latest", &[items.latest as u64]);
+}
+
+fn read_freshness(weights: &Tensors<'_>, items: usize) -> Result<Freshness, ArtifactError> {
+    let date = |date: u64| (date as i64 != NO_DATE).then_some(date as i64);
+    let (born, events) = (weights.u64("freshness.born")?, weights.u32("freshness.events")?);
+    let latest = weights.u64("freshness.latest")?;
+    match (born.len() == items && events.len() == items, latest.as_slice()) {
+        (true, &[latest]) => {
+            let born = born.into_iter().map(date).collect();
+            Ok(Freshness { born, events, latest: latest as i64 })
+        }
+        _ => Err(ArtifactError::inconsistent(WEIGHTS, "the dates of items are not those of all items")),
     }
 }
 

@@ -3,9 +3,11 @@
 //! The matrix of all scores is never in memory. Each query's answer is computed by itself, in one
 //! order, so it does not depend on the other queries, on blocks or on threads.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard};
 
 use dataset::History;
+use ndarray::Array1;
 use training::Cpu;
 use training::cpu::{Isa, Left, Packed, Start, gemm};
 use training::device::padded;
@@ -13,6 +15,7 @@ use training::device::padded;
 use super::batch::{Known, Layers};
 use super::model::HrnnModel;
 use super::top::Top;
+use crate::exploration::Scored;
 use crate::ranking::{Query, RankedList, Recommender};
 
 /// Items that are scored at a time: their embeddings stay in the second-level cache while the queries of a
@@ -25,10 +28,57 @@ const QUERIES_AT_ONCE: usize = 96;
 /// Floats from one query's logits to the next. One more vector keeps them out of the same cache sets.
 const STRIDE: usize = ITEMS_AT_ONCE + 16;
 
+/// The items that are scored: all of them, or some.
+struct Candidates<'a> {
+    vectors: Cow<'a, [f32]>,
+    bias: Cow<'a, [f32]>,
+    prior: Cow<'a, [f32]>,
+    // Ascending; none for all.
+    numbers: Option<&'a [u32]>,
+}
+
+impl<'a> Candidates<'a> {
+    fn all(model: &'a HrnnModel) -> Self {
+        Self {
+            vectors: model.items.as_slice().expect("matrices are stored row after row").into(),
+            bias: model.bias.as_slice().expect("vectors are stored in a row").into(),
+            prior: model.prior.as_slice().expect("vectors are stored in a row").into(),
+            numbers: None,
+        }
+    }
+
+    fn some(model: &'a HrnnModel, numbers: &'a [u32], bonus: &[f32]) -> Self {
+        let row = |&item: &u32| model.items.row(item as usize).to_vec();
+        let raised = |values: &Array1<f32>| {
+            numbers.iter().zip(bonus).map(|(&item, bonus)| values[item as usize] + bonus).collect::<Vec<_>>()
+        };
+        Self {
+            vectors: numbers.iter().flat_map(row).collect::<Vec<_>>().into(),
+            bias: raised(&model.bias).into(),
+            prior: raised(&model.prior).into(),
+            numbers: Some(numbers),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Places of items among the candidates, ascending.
+    fn places(&self, items: &[u32]) -> Vec<u32> {
+        let place = |item: &u32| match self.numbers {
+            None => Some(*item),
+            Some(numbers) => numbers.binary_search(item).ok().map(|place| place as u32),
+        };
+        let mut places: Vec<u32> = items.iter().filter_map(place).collect();
+        places.sort_unstable();
+        places
+    }
+}
+
 impl Recommender for HrnnModel {
     fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        self.answer(queries, k, exclude_seen, threads)
+        self.recommend_among(None, queries, k, exclude_seen).into_iter().map(|scored| scored.list).collect()
     }
 
     fn items(&self) -> usize {
@@ -46,47 +96,86 @@ struct Asked {
 }
 
 impl HrnnModel {
-    fn answer(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool, threads: usize) -> Vec<RankedList> {
+    /// The best of all items, or of some with a bonus each, whose numbers ascend. Scores are shares of
+    /// what was asked among.
+    pub(crate) fn recommend_among(
+        &self,
+        some: Option<(&[u32], &[f32])>,
+        queries: &[Query<'_>],
+        k: usize,
+        exclude_seen: bool,
+    ) -> Vec<Scored> {
+        let candidates = match some {
+            None => Candidates::all(self),
+            Some((numbers, bonus)) => Candidates::some(self, numbers, bonus),
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        self.answer(&candidates, queries, k, exclude_seen, threads)
+    }
+
+    /// Items in the order that suits a user, with scores that are shares of the given items. Numbers
+    /// that the model does not know are left out, and so are repetitions.
+    pub fn rank(&self, history: History<'_>, items: &[u32]) -> RankedList {
+        let mut numbers: Vec<u32> =
+            items.iter().copied().filter(|&item| (item as usize) < self.items.nrows()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let (query, bonus) = (Query::User(history), vec![0.0; numbers.len()]);
+        let mut answers = self.recommend_among(Some((&numbers, &bonus)), &[query], numbers.len(), false);
+        answers.pop().map(|scored| scored.list).unwrap_or_default()
+    }
+
+    fn answer(
+        &self,
+        candidates: &Candidates<'_>,
+        queries: &[Query<'_>],
+        k: usize,
+        exclude_seen: bool,
+        threads: usize,
+    ) -> Vec<Scored> {
         let layers = Layers::new(self);
         let chunks: Vec<&[Query<'_>]> = queries.chunks(QUERIES_AT_ONCE).collect();
         let cpu = Cpu::new(threads.clamp(1, chunks.len().max(1)));
         let asked: Vec<Mutex<Option<Asked>>> = chunks.iter().map(|_| Mutex::new(None)).collect();
         cpu.each(chunks.len(), &|i| {
-            *own(&asked[i]) = Some(Asked::new(&layers, chunks[i], k, exclude_seen));
+            *own(&asked[i]) = Some(Asked::new(&layers, candidates, chunks[i], k, exclude_seen));
         });
         // Items are laid out once for all queries, some at a time, so that memory does not grow with them.
-        let items = self.items.nrows();
+        let items = candidates.len();
         let blocks: Vec<Mutex<Packed>> = (0..BLOCKS_AT_ONCE).map(|_| Mutex::default()).collect();
         for first in (0..items).step_by(BLOCKS_AT_ONCE * ITEMS_AT_ONCE) {
             let count = (items - first).div_ceil(ITEMS_AT_ONCE).min(BLOCKS_AT_ONCE);
-            cpu.each(count, &|block| self.lay_out(first + block * ITEMS_AT_ONCE, &mut own(&blocks[block])));
+            let lay_out = |block: usize| {
+                self.lay_out(candidates, first + block * ITEMS_AT_ONCE, &mut own(&blocks[block]));
+            };
+            cpu.each(count, &lay_out);
             let packed: Vec<_> = blocks[..count].iter().map(own).collect();
             let packed: Vec<&Packed> = packed.iter().map(|block| &**block).collect();
             cpu.each(chunks.len(), &|i| {
                 let mut asked = own(&asked[i]);
                 let asked = asked.as_mut().expect("every chunk was begun above");
                 for (block, packed) in packed.iter().enumerate() {
-                    self.score(asked, packed, first + block * ITEMS_AT_ONCE);
+                    self.score(candidates, asked, packed, first + block * ITEMS_AT_ONCE);
                 }
             });
         }
         let done = asked.into_iter().map(|asked| asked.into_inner().expect("no holder of the lock panics"));
-        done.flat_map(|asked| asked.expect("every chunk was begun above").tops).map(Top::finish).collect()
+        let tops = done.flat_map(|asked| asked.expect("every chunk was begun above").tops);
+        tops.map(|top| top.finish(candidates.numbers)).collect()
     }
 
     /// Lays out the embeddings of items from `first` on as a right-hand factor.
-    fn lay_out(&self, first: usize, to: &mut Packed) {
+    fn lay_out(&self, candidates: &Candidates<'_>, first: usize, to: &mut Packed) {
         let (e, ep) = (self.embedding(), padded(self.embedding()));
-        let items = self.items.as_slice().expect("matrices are stored row after row");
-        let count = ITEMS_AT_ONCE.min(self.items.nrows() - first);
+        let items = &candidates.vectors;
+        let count = ITEMS_AT_ONCE.min(candidates.len() - first);
         to.pack_rows_transposed(ep, padded(count), |j| (j < count).then(|| &items[(first + j) * e..][..e]));
     }
 
     /// Scores items from `first` on for some queries.
-    fn score(&self, asked: &mut Asked, packed: &Packed, first: usize) {
+    fn score(&self, candidates: &Candidates<'_>, asked: &mut Asked, packed: &Packed, first: usize) {
         let ep = padded(self.embedding());
-        let bias = self.bias.as_slice().expect("vectors are stored in a row");
-        let prior = self.prior.as_slice().expect("vectors are stored in a row");
+        let Candidates { bias, prior, .. } = candidates;
         let count = ITEMS_AT_ONCE.min(bias.len() - first);
         let isa = Isa::detect();
         let mut offsets = [0.0; ITEMS_AT_ONCE];
@@ -113,7 +202,13 @@ impl HrnnModel {
 }
 
 impl Asked {
-    fn new(layers: &Layers<'_>, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Self {
+    fn new(
+        layers: &Layers<'_>,
+        candidates: &Candidates<'_>,
+        queries: &[Query<'_>],
+        k: usize,
+        exclude_seen: bool,
+    ) -> Self {
         // A question for related items is a user who had that one item.
         let histories: Vec<History<'_>> = queries
             .iter()
@@ -123,13 +218,9 @@ impl Asked {
             })
             .collect();
         let seen = |query: &Query<'_>| match query {
-            Query::User(history) if exclude_seen => {
-                let mut seen = history.items.to_vec();
-                seen.sort_unstable();
-                seen
-            }
+            Query::User(history) if exclude_seen => candidates.places(history.items),
             Query::User(_) => vec![],
-            Query::Item(item) => vec![*item],
+            Query::Item(item) => candidates.places(&[*item]),
         };
         let (vectors, known) = layers.queries(&histories);
         Self {
@@ -190,9 +281,13 @@ mod tests {
             .iter()
             .map(|items| Query::User(History::new(items, &[0, 9, 99][..items.len()])))
             .collect();
-        let one = model.answer(&queries, 20, true, 1);
+        let lists = |scored: Vec<Scored>| scored.into_iter().map(|scored| scored.list).collect::<Vec<_>>();
+        let one = lists(model.answer(&Candidates::all(&model), &queries, 20, true, 1));
         for threads in [2, 3, 7] {
-            assert!(model.answer(&queries, 20, true, threads) == one, "{threads} threads");
+            assert!(
+                lists(model.answer(&Candidates::all(&model), &queries, 20, true, threads)) == one,
+                "{threads} threads"
+            );
         }
         // The plain forward pass over the whole catalogue finds the same first items.
         for (history, list) in histories.iter().zip(&one) {

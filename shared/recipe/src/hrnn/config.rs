@@ -40,6 +40,8 @@ pub struct Config {
     pub item_dropout: f32,
     /// Events of an item by which its own row and its metadata say about the same.
     pub trusted_events: f32,
+    /// X
+    pub lift: f32,
     /// How often the context of the event to come is left out in training: it is not always given.
     pub request_dropout: f32,
 
@@ -76,6 +78,7 @@ impl Default for Config {
             metadata: false,
             item_dropout: 0.1,
             trusted_events: 1.0,
+            lift: 0.0,
             request_dropout: 0.5,
             epochs: None,
             effort: 1.0,

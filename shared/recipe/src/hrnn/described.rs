@@ -42,6 +42,12 @@ impl AllFields {
         (fields.items.rows() + fields.users.rows() + fields.events.rows() > 0).then_some(fields)
     }
 
+    /// Those that a model knows, for a training that goes on from it.
+    pub(super) fn known(sides: &Sides) -> Self {
+        let Sides { items, users, events, .. } = sides.clone();
+        Self { items, users, events }
+    }
+
     /// Rows in all: events have two sets.
     pub(super) fn rows(&self) -> usize {
         self.items.rows() + self.users.rows() + 2 * self.events.rows()
@@ -57,7 +63,8 @@ impl<'a> Described<'a> {
         counts: &[f64],
     ) -> Self {
         let first = data.items.len() as u32;
-        let mut items = ItemFeatures::default();
+        let nobody = -(data.items.len().max(1) as f32).ln();
+        let mut items = ItemFeatures { bias: nobody, ..ItemFeatures::default() };
         let reader = fields.items.reader(&data.metadata.items);
         for (item, &count) in counts.iter().enumerate() {
             if fields.items.rows() > 0 {
@@ -120,6 +127,26 @@ impl<'a> Described<'a> {
         }
     }
 
+    /// Puts the rows of a model into `table`, for a training that goes on from it with the same fields. The
+    /// own rows of the items in `known` hold whole vectors, from which what metadata adds is taken.
+    pub(super) fn go_on(&self, sides: &Sides, known: impl Fn(u32) -> bool, table: &mut [f32]) {
+        let width = table.len() / (self.data.items.len() + self.fields.rows());
+        let first = self.data.items.len();
+        let all = [&sides.item_rows, &sides.user_rows, &sides.event_rows, &sides.request_rows];
+        for (row, values) in all.into_iter().flat_map(|rows| rows.rows()).enumerate() {
+            let to = &mut table[(first + row) * width..][..width];
+            to.iter_mut().zip(values).for_each(|(to, &value)| *to = value);
+        }
+        let (own, rows) = table.split_at_mut(first * width);
+        for item in (0..first as u32).filter(|&item| known(item)) {
+            let vector = &mut own[item as usize * width..][..width];
+            for (row, scale) in self.items.bags.bag(item as usize) {
+                let row = &rows[(row as usize - first) * width..][..width];
+                vector.iter_mut().zip(row).for_each(|(to, &value)| *to -= scale * value);
+            }
+        }
+    }
+
     /// Puts what was learnt about metadata into the model.
     pub(super) fn complete(self, model: &mut HrnnModel, table: &[f32], counts: &[f64], config: &Config) {
         let width = table.len() / (self.data.items.len() + self.fields.rows());
@@ -128,6 +155,7 @@ impl<'a> Described<'a> {
             // Half-trusted rows were left out in as many steps, so they count as much less.
             let own = if self.fields.items.rows() > 0 { trust(counts[item], config) } else { 1.0 };
             vector *= own;
+            model.bias[item] = own * model.bias[item] + (1.0 - own) * (self.items.bias + config.lift);
             for (row, scale) in self.items.bags.bag(item) {
                 let row = &table[row as usize * width..][..e];
                 vector.iter_mut().zip(row).for_each(|(to, &value)| *to += scale * value);
@@ -138,6 +166,8 @@ impl<'a> Described<'a> {
             all.slice(s![base as usize..base as usize + fields.rows(), ..]).to_owned()
         };
         model.sides = Some(Sides {
+            item_rows: rows(self.data.items.len() as u32, &self.fields.items),
+            items: self.fields.items.clone(),
             user_rows: rows(self.user_base(), &self.fields.users),
             event_rows: rows(self.event_base(), &self.fields.events),
             request_rows: rows(self.request_base(), &self.fields.events),

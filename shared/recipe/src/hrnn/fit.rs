@@ -123,7 +123,12 @@ pub fn train_from(
 
     let settings = settings(config, &plan, data.items.len());
     let mut weights = initial_weights(config, &settings, &prior);
-    let fields = config.metadata.then(|| AllFields::of(data)).flatten();
+    let before = start.as_ref().and_then(|start| start.model.sides.as_ref());
+    let fields = match (config.metadata, before) {
+        (false, _) => None,
+        (true, Some(sides)) => Some(AllFields::known(sides)),
+        (true, None) => AllFields::of(data),
+    };
     let described = fields.as_ref().map(|fields| Described::new(data, fields, config, &counts));
     if let Some(fields) = &fields {
         // The rows of metadata start at zero: what is never seen then says nothing.
@@ -131,6 +136,13 @@ pub fn train_from(
     }
     if let Some(start) = start {
         start.copy_to(&mut weights, &settings.shape, config, &data.items)?;
+        if let (Some(described), Some(sides)) = (&described, before) {
+            let known = |item| {
+                let number = start.items.get(data.items.id(item));
+                number.is_some_and(|n| start.model.items.row(n as usize).iter().any(|&value| value != 0.0))
+            };
+            described.go_on(sides, known, &mut weights.input);
+        }
     }
     let negative_weights: Vec<f64> =
         counts.iter().map(|count| count.max(1.0).powf(config.negative_power)).collect();

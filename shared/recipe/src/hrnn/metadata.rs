@@ -202,9 +202,13 @@ impl Reader<'_> {
     }
 }
 
-/// What a trained model knows of users and events: fields, and their rows.
+/// What a trained model knows of metadata: fields, and their rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sides {
+    /// Columns of items.
+    pub items: Fields,
+    /// Rows of `items`, which the model's vectors of items hold already; a training that goes on needs them.
+    pub item_rows: Array2<f32>,
     /// Columns of users.
     pub users: Fields,
     /// Columns of interactions.

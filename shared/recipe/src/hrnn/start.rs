@@ -9,8 +9,8 @@ use super::features::GAP_CLASSES;
 use super::fit::TrainError;
 use super::model::HrnnModel;
 
-/// A model to go on from. Of one that learnt metadata, the items' vectors are taken with what metadata
-/// added to them, and the rows of metadata begin anew.
+/// A model to go on from. Of one that learnt metadata, the categories and knots stay as they are, with their
+/// rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a> {
     /// The model.

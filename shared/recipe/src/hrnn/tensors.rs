@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2};
 
 use super::features::GAP_CLASSES;
+use super::metadata::{Fields, Sides};
 use super::model::HrnnModel;
 
 /// A named tensor: row after row.
@@ -105,6 +106,57 @@ impl HrnnModel {
             average: matrix("query.average", e, e)?,
             average_rate: take("query.average_rate", &[1])?[0],
             sides: None,
+        })
+    }
+}
+
+/// Names of the tensors of metadata.
+const SIDES: [&str; 4] = ["metadata.items", "metadata.users", "metadata.events", "metadata.requests"];
+
+impl HrnnModel {
+    /// The rows of metadata; none without it.
+    pub fn side_tensors(&self) -> Vec<Tensor> {
+        let Some(sides) = &self.sides else { return vec![] };
+        let matrices = [&sides.item_rows, &sides.user_rows, &sides.event_rows, &sides.request_rows];
+        let tensor = |(name, values): (&'static str, &Array2<f32>)| Tensor {
+            name,
+            shape: values.shape().to_vec(),
+            values: values.iter().copied().collect(),
+        };
+        SIDES.into_iter().zip(matrices).map(tensor).collect()
+    }
+}
+
+impl Sides {
+    /// Metadata from its fields and tensors, rows of `embedding` floats.
+    ///
+    /// Fails as [`HrnnModel::from_tensors`] does.
+    pub fn from_tensors(
+        items: Fields,
+        users: Fields,
+        events: Fields,
+        embedding: usize,
+        get: impl Fn(&str) -> Option<(Vec<usize>, Vec<f32>)>,
+    ) -> Result<Self, TensorError> {
+        let matrix = |name: &'static str, rows: usize| {
+            let (found, values) = get(name).ok_or(TensorError::Missing(name))?;
+            let expected = vec![rows, embedding];
+            if found != expected || values.len() != rows * embedding {
+                return Err(TensorError::Shape { name, found, expected });
+            }
+            if !values.iter().all(|value| value.is_finite()) {
+                return Err(TensorError::NotFinite(name));
+            }
+            Ok(Array2::from_shape_vec((rows, embedding), values).expect("the length was checked"))
+        };
+        Ok(Self {
+            item_rows: matrix(SIDES[0], items.rows())?,
+            user_rows: matrix(SIDES[1], users.rows())?,
+            event_rows: matrix(SIDES[2], events.rows())?,
+            request_rows: matrix(SIDES[3], events.rows())?,
+            items,
+            users,
+            events,
         })
     }
 }

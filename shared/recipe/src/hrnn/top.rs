@@ -3,6 +3,7 @@
 use training::cpu::{Isa, exp};
 
 use crate::best::{Best, Key};
+use crate::exploration::Scored;
 use crate::ranking::RankedList;
 
 /// The best of the items that a query's logits were told of.
@@ -41,14 +42,17 @@ impl Top {
         }
     }
 
-    /// The list, with the softmax over the catalogue as scores.
-    pub(super) fn finish(mut self) -> RankedList {
+    /// The list, with the softmax over all items that it was told of as scores. `numbers` are the items'
+    /// own numbers, where those that it was told are places among them.
+    pub(super) fn finish(mut self, numbers: Option<&[u32]>) -> Scored {
+        let number = |place: u32| numbers.map_or(place, |numbers| numbers[place as usize]);
         let keys = self.best.finish();
         let score = |logit: f32| (f64::from((logit - self.highest).exp()) / self.total) as f32;
-        RankedList {
-            items: keys.iter().map(|key| key.item()).collect(),
+        let list = RankedList {
+            items: keys.iter().map(|key| number(key.item())).collect(),
             scores: keys.iter().map(|key| score(key.score())).collect(),
-        }
+        };
+        Scored { list, log_total: f64::from(self.highest) + self.total.ln() }
     }
 }
 
@@ -146,7 +150,7 @@ mod tests {
                     for (block, logits) in logits.chunks(step).enumerate() {
                         top.take(isa, logits, (block * step) as u32, &mut above);
                     }
-                    let list = top.finish();
+                    let list = top.finish(None).list;
                     let expected: Vec<u32> = order.iter().take(k).map(|&item| item as u32).collect();
                     assert_eq!(list.items, expected, "{items} items, {k} asked, {step} at a time, {isa:?}");
                     for (&item, &score) in list.items.iter().zip(&list.scores) {

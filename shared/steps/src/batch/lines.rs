@@ -1,6 +1,8 @@
 //! Batch inference: lines in, lines out. A line that cannot be answered carries its error.
 
+use domain::limits::INPUT_LIST_MAX;
 use domain::recipes::{Recipe, RecipeType};
+use recipe::exploration::Explorer;
 use serde_json::{Value, json};
 
 use super::Answers;
@@ -10,11 +12,17 @@ use crate::models::ServedModel;
 const ANSWER: &str = "recommendedItems";
 
 /// One output line for each input line that is not blank, in the same order.
-pub(super) fn answer(model: &ServedModel, recipe: &Recipe, input: &[u8], k: usize) -> Answers {
+pub(super) fn answer(
+    model: &ServedModel,
+    recipe: &Recipe,
+    explorer: Option<&Explorer>,
+    input: &[u8],
+    k: usize,
+) -> Answers {
     let mut output = Answers { bytes: Vec::with_capacity(input.len() * 8), lines: 0 };
     for line in lines(input) {
         // Writing into a vector does not fail.
-        let _ = serde_json::to_writer(&mut output.bytes, &answer_line(model, recipe, line, k));
+        let _ = serde_json::to_writer(&mut output.bytes, &answer_line(model, recipe, explorer, line, k));
         output.bytes.push(b'\n');
         output.lines += 1;
     }
@@ -29,7 +37,13 @@ pub(super) fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|line| !line.iter().all(u8::is_ascii_whitespace))
 }
 
-fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> Value {
+fn answer_line(
+    model: &ServedModel,
+    recipe: &Recipe,
+    explorer: Option<&Explorer>,
+    line: &[u8],
+    k: usize,
+) -> Value {
     let input = match read(line) {
         Ok(input) => input,
         Err((input, error)) => return failed(input, ANSWER, &error),
@@ -40,7 +54,11 @@ fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> V
     };
     let list = match (input.get(member), recipe.recipe_type) {
         (Some(Value::String(item)), RecipeType::RelatedItems) => model.for_item(item, k),
-        (Some(Value::String(user)), _) => model.for_user(user, k, false),
+        (Some(Value::String(user)), RecipeType::PersonalizedRanking) => match input_list(&input) {
+            Ok(items) => model.ranked(model.history(user), &items),
+            Err(error) => return failed(input, ANSWER, &error),
+        },
+        (Some(Value::String(user)), _) => model.for_history(user, model.history(user), k, explorer),
         (Some(_), _) => return failed(input, ANSWER, &format!("{member} must be a string")),
         (None, _) => {
             let error = format!("Required fields for the provided recipe are {member}");
@@ -52,6 +70,17 @@ fn answer_line(model: &ServedModel, recipe: &Recipe, line: &[u8], k: usize) -> V
         output["scores"] = list.scores.iter().map(|&score| json!(seven_decimals(score))).collect();
     }
     json!({ "input": input, "output": output, "error": null })
+}
+
+/// The items of a line that are to be put in order.
+fn input_list(input: &Value) -> Result<Vec<String>, String> {
+    let items = input.get("itemList").and_then(Value::as_array);
+    let items = items.ok_or("Required fields for the provided recipe are itemList, a list of item ids")?;
+    if items.len() > INPUT_LIST_MAX {
+        return Err(format!("itemList has {} items; at most {INPUT_LIST_MAX} can be ranked", items.len()));
+    }
+    let ids = items.iter().map(|item| item.as_str().map(str::to_owned));
+    ids.collect::<Option<_>>().ok_or_else(|| "itemList must hold strings".to_owned())
 }
 
 /// A line as JSON; where it is not, or asks for what is not there yet, what stands for it in the output

@@ -36,7 +36,7 @@ struct Doings {
 impl Deployment {
     /// Scores anew whoever has events that the published lists may not follow from.
     pub(super) async fn catch_up(&self, steps: &Steps) -> Result<(), Failure> {
-        if !self.recipe.algorithm.follows_events() {
+        if !self.recipe.lists_follow_events() {
             return Ok(());
         }
         let group = &self.version.dataset_group;
@@ -56,13 +56,17 @@ impl Deployment {
         }
         let model = Arc::new(steps.imported_model(&self.version).await?);
         let filter = Arc::new(event_filter(&self.version)?);
+        let explorer = Arc::new(model.explorer(&self.target.exploration)?);
         let total = users.len();
         let written: usize = stream::iter(users)
             .map(|(user, doings)| {
-                let (model, filter) = (model.clone(), filter.clone());
+                let (model, explorer, filter) = (model.clone(), explorer.clone(), filter.clone());
                 async move {
                     let events = doings.events.len() as u64;
-                    let score = move || (moved_list(&model, &filter, &user, &doings.events), user);
+                    let score = move || {
+                        let explorer = Option::as_ref(&explorer);
+                        (moved_list(&model, explorer, &filter, &user, &doings.events), user)
+                    };
                     let (list, user) = tokio::task::spawn_blocking(score).await.doing(|| "scoring".into())?;
                     let Some(list) = list else { return Ok(0) };
                     let refresh = Refresh {

@@ -1,5 +1,6 @@
 //! What a campaign asks for, and where it goes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::resource::Campaign;
@@ -20,6 +21,8 @@ pub(crate) struct Target {
     pub version: Arn,
     /// The slot that does not serve; for a new campaign, which serves from neither, the first one.
     pub slot: Slot,
+    /// `itemExplorationConfig` of what is asked for.
+    pub exploration: BTreeMap<String, String>,
     /// Whether the slot holds all of the version's lists already, as before a rollback.
     ///
     /// Never for the version that serves: asking for it again publishes it again, which mends it.
@@ -30,13 +33,17 @@ impl Target {
     /// What a campaign asks for now.
     pub fn of(campaign: &Campaign) -> Self {
         let serves = campaign.lifecycle.status == Status::Active;
-        let version = match &campaign.latest_update {
-            Some(update) if serves => &update.solution_version,
-            _ => &campaign.solution_version,
+        let (version, config) = match &campaign.latest_update {
+            Some(update) if serves => (&update.solution_version, update.config.as_ref()),
+            _ => (&campaign.solution_version, None),
         };
+        let config = config.or(campaign.config.as_ref());
+        let exploration = config.map(|config| config.item_exploration_config.clone()).unwrap_or_default();
         let slot = if serves { campaign.slots.serving.other() } else { campaign.slots.serving };
-        let whole = campaign.slots.held(slot) == Some(version) && campaign.solution_version != *version;
-        Self { version: version.clone(), slot, whole }
+        let whole = exploration.is_empty()
+            && campaign.slots.held(slot) == Some(version)
+            && campaign.solution_version != *version;
+        Self { version: version.clone(), slot, exploration, whole }
     }
 
     /// The campaign as it is once it serves this.
@@ -46,7 +53,10 @@ impl Target {
             campaign.config = update.config.clone().or(campaign.config);
         }
         campaign.slots.serving = self.slot;
-        campaign.slots.hold(self.slot, Some(self.version.clone()));
+        // Lists that were explored as the campaign asked are no good for another configuration, so nothing
+        // may find them again.
+        let whole = self.exploration.is_empty().then(|| self.version.clone());
+        campaign.slots.hold(self.slot, whole);
         campaign.solution_version = self.version;
         campaign
     }
@@ -59,7 +69,7 @@ impl Target {
     /// Whether a campaign still asks for the same lists in the same slot.
     pub fn is_asked_for_by(&self, campaign: &Campaign) -> bool {
         let now = Self::of(campaign);
-        now.version == self.version && now.slot == self.slot
+        now.version == self.version && now.slot == self.slot && now.exploration == self.exploration
     }
 
     /// Returns once the campaign's deployment has ended, or is another one.
@@ -80,7 +90,7 @@ impl Target {
 mod tests {
     use std::sync::Arc;
 
-    use domain::resource::CampaignUpdate;
+    use domain::resource::{CampaignConfig, CampaignUpdate};
     use domain::{EpochMillis, Lifecycle, ResourceKind, Scope, Slots};
     use embedded::Embedded;
     use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
@@ -126,14 +136,37 @@ mod tests {
     fn slots_take_turns_and_only_a_rollback_finds_its_lists() {
         let mut campaign = created();
         let mut target = Target::of(&campaign);
-        assert_eq!(target, Target { version: version(1), slot: Slot::A, whole: false });
+        assert_eq!(
+            target,
+            Target { version: version(1), slot: Slot::A, exploration: BTreeMap::new(), whole: false }
+        );
         // Three versions, back to the second, that one again, and the first.
         let asked = [(2, Slot::B, false), (3, Slot::A, false), (2, Slot::B, true), (2, Slot::A, false)];
         for (n, slot, whole) in asked.into_iter().chain([(1, Slot::B, false)]) {
             campaign = asking_for(&target.reached(campaign), n);
             target = Target::of(&campaign);
-            assert_eq!(target, Target { version: version(n), slot, whole });
+            assert_eq!(target, Target { version: version(n), slot, exploration: BTreeMap::new(), whole });
         }
+    }
+
+    #[test]
+    fn lists_that_were_explored_are_never_found_again() {
+        let explores = |weight: &str| {
+            Some(CampaignConfig {
+                item_exploration_config: BTreeMap::from([("explorationWeight".into(), weight.into())]),
+                ..CampaignConfig::default()
+            })
+        };
+        let created = Campaign { config: explores("0.5"), ..created() };
+        let first = Target::of(&created);
+        assert_eq!(first.exploration["explorationWeight"], "0.5");
+        let mut update = asking_for(&first.reached(created), 2);
+        update.latest_update.as_mut().unwrap().config = Some(CampaignConfig::default());
+        let second = Target::of(&update);
+        assert!(second.exploration.is_empty());
+        // The first slot has lists of the first version, explored as nobody asks for now.
+        let back = Target::of(&asking_for(&second.reached(update), 1));
+        assert_eq!((back.slot, back.whole), (Slot::A, false));
     }
 
     #[test]

@@ -267,6 +267,7 @@ impl App {
     /// A batch inference job that was just asked for.
     pub async fn batch(&self, name: &str, version: &Arn, input: &str) -> Arn {
         let job = BatchInferenceJob {
+            item_exploration_config: Default::default(),
             arn: arn(ResourceKind::BatchInferenceJob, name),
             order: order(name, version, input, "answers"),
             attempts: 0,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::event::{Event, Record};
 use domain::resource::{Campaign, Dataset, DatasetType, Job, Schema, SolutionVersion};
 use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Slot, Status};
-use steps::live::LiveModels;
+use steps::live::{LiveModels, Question};
 use store::{Found, ListKey, Shelf, StoredList, Who};
 
 use crate::app::{App, arn, item, user};
@@ -47,7 +47,8 @@ async fn served(app: &App, campaign: &Arn, who: &str) -> Option<StoredList> {
 /// What a campaign would answer with if the lists were written just now.
 async fn expected(app: &App, version: &Arn, who: &str) -> StoredList {
     let live = LiveModels::new(app.another_process());
-    let mut list = live.recommend(version, ListKey::User(who), 100).await.unwrap();
+    let question = Question { user_id: Some(who.to_owned()), num_results: 100, ..Question::default() };
+    let mut list = live.answer(version, question).await.unwrap();
     // As it is after the way through the table.
     list = StoredList::decode(&list.encode().unwrap()).unwrap();
     list

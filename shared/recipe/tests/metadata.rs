@@ -1,0 +1,264 @@
+//! What recipes with metadata promise: columns of Items, Users and Interactions change answers.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use dataset::{Cells, Column, History, IdTable, Interactions, Table};
+use domain::hyperparameters::{Hyperparameters, Value};
+use domain::recipes;
+use recipe::artifact::{Origin, from_artifact, to_artifact};
+use recipe::exploration::{Explorer, Freshness};
+use recipe::hrnn::{Config, HrnnModel, Start, train, train_from};
+use recipe::{Query, Recommender, TrainOptions, train_and_evaluate};
+
+const USERS: usize = 80;
+const EACH: usize = 16;
+/// Items of each genre that users meet; and as many that only Items knows.
+const GENRE: u32 = 30;
+const NEW: u32 = 3;
+
+fn column(name: &str, cells: impl Iterator<Item = String>) -> Column {
+    let (mut ids, mut codes) = (IdTable::default(), vec![]);
+    cells.for_each(|cell| codes.push(ids.intern(&cell)));
+    Column { name: name.into(), cells: Cells::Text { distinct: ids.iter().map(Into::into).collect(), codes } }
+}
+
+/// Users of cities A and B like genres A and B; in the evening everybody meets the first ten items of
+/// the own genre, at other times the others. Which of them is a matter of chance.
+fn data() -> Interactions {
+    let (mut users, mut items) = (IdTable::default(), IdTable::default());
+    for number in 0..2 * GENRE {
+        items.intern(&format!("{}{}", if number < GENRE { "A" } else { "B" }, number % GENRE));
+    }
+    let mut state = 7u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let (mut user, mut item, mut time, mut moments) = (vec![], vec![], vec![], vec![]);
+    for u in 0..USERS {
+        let number = users.intern(&format!("user {u}"));
+        for step in 0..EACH {
+            let evening = random(2) == 0;
+            let within = if evening { random(10) } else { 10 + random(20) };
+            user.push(number);
+            item.push((u as u32 % 2) * GENRE + within as u32);
+            time.push(1_600_000_000 + step as i64 * 600);
+            moments.push(if evening { "evening" } else { "day" }.to_owned());
+        }
+    }
+    let moments = column("MOMENT", moments.into_iter());
+    let mut data = Interactions::from_events(users, items, &user, &item, &time, vec![moments]);
+    let (mut films, mut genres) = (IdTable::default(), vec![]);
+    for genre in ["A", "B"] {
+        for number in 0..GENRE + NEW {
+            films.intern(&format!("{genre}{number}"));
+            genres.push(format!("{genre}|Film"));
+        }
+    }
+    let films = Table { ids: films, columns: vec![column("GENRES", genres.into_iter())], created: vec![] };
+    let mut people = IdTable::default();
+    (0..USERS).for_each(|u| _ = people.intern(&format!("user {u}")));
+    // Two who have just joined.
+    people.intern("new A");
+    people.intern("new B");
+    let cities = (0..USERS + 2).map(|u| if u % 2 == 0 { "A" } else { "B" }.to_owned());
+    let people = Table { ids: people, columns: vec![column("CITY", cities)], created: vec![] };
+    data.describe(Some(&films), Some(&people));
+    data
+}
+
+fn config(threads: usize) -> Config {
+    Config {
+        hidden_dimension: 32,
+        embedding: 32,
+        epochs: Some(60),
+        lanes: Some(8),
+        metadata: true,
+        seed: 3,
+        threads,
+        ..Config::default()
+    }
+}
+
+fn model() -> &'static (Interactions, HrnnModel) {
+    static MODEL: std::sync::OnceLock<(Interactions, HrnnModel)> = std::sync::OnceLock::new();
+    MODEL.get_or_init(|| {
+        let data = data();
+        let model = train(&data, &config(2), &|_| ControlFlow::Continue(())).unwrap().0;
+        (data, model)
+    })
+}
+
+fn history(user: &str) -> History<'static> {
+    let data = &model().0;
+    data.history(data.users.get(user).unwrap())
+}
+
+/// Places of items in a user's list of everything.
+fn places(history: History<'_>) -> Vec<usize> {
+    let list = model().1.recommend(&[Query::User(history)], 1000, false).remove(0);
+    let mut places = vec![0; list.items.len()];
+    list.items.iter().enumerate().for_each(|(place, &item)| places[item as usize] = place);
+    places
+}
+
+#[test]
+fn items_and_users_without_interactions_join_the_catalogue() {
+    let (data, model) = model();
+    assert_eq!((data.items.len(), data.users.len()), (2 * (GENRE + NEW) as usize, USERS + 2));
+    assert_eq!(model.items(), data.items.len());
+    assert!(data.history(USERS as u32).items.is_empty());
+}
+
+#[test]
+fn an_item_that_nobody_met_is_scored_by_what_it_is() {
+    for (user, own, other) in [("user 0", "A", "B"), ("user 1", "B", "A")] {
+        let places = places(history(user));
+        for new in GENRE..GENRE + NEW {
+            let place = |genre: &str| places[model().0.items.get(&format!("{genre}{new}")).unwrap() as usize];
+            assert!(place(own) < place(other), "{user}, {new}: {} {}", place(own), place(other));
+        }
+    }
+}
+
+#[test]
+fn a_training_that_goes_on_keeps_what_metadata_told() {
+    let (data, before) = model();
+    let go_on = |rate| {
+        let config = Config { rate, epochs: Some(1), ..config(2) };
+        let start = Start { model: before, items: &data.items };
+        train_from(data, &config, Some(start), &|_| ControlFlow::Continue(())).unwrap().0
+    };
+    // Nothing is learnt, so nothing may be lost: only own rows of items count a second time as trusted.
+    let after = go_on(0.0);
+    let (sides, known) = (after.sides.as_ref().unwrap(), before.sides.as_ref().unwrap());
+    assert_eq!(sides, known);
+    for item in 0..2 * NEW {
+        let item = 2 * GENRE as usize + item as usize;
+        let far =
+            (&after.items.row(item) - &before.items.row(item)).iter().fold(0.0f32, |a, x| a.max(x.abs()));
+        assert!(far < 1e-5, "an item that nobody met is its metadata: {far}");
+    }
+    let list = go_on(0.001).recommend(&[Query::User(history("user 0"))], 1000, false).remove(0);
+    let place = |id: &str| list.items.iter().position(|&item| data.items.id(item) == id);
+    assert!(place("A31") < place("B31"), "{list:?}");
+}
+
+#[test]
+fn a_new_user_is_known_by_where_they_live() {
+    for (user, from) in [("new A", 0), ("new B", GENRE)] {
+        let list = model().1.recommend(&[Query::User(history(user))], 10, false).remove(0);
+        let own = list.items.iter().filter(|&&item| (from..from + GENRE).contains(&item)).count();
+        assert!(own >= 9, "{user}: {list:?}");
+    }
+}
+
+#[test]
+fn the_context_of_a_request_changes_the_answer() {
+    let evening = |history: History<'_>| {
+        let list = model().1.recommend(&[Query::User(history)], 10, false).remove(0);
+        list.items.iter().filter(|&&item| item % GENRE < 10).count()
+    };
+    for user in ["user 0", "user 1"] {
+        let mut asked = history(user);
+        let of = |moment: &str| BTreeMap::from([("MOMENT".to_owned(), moment.to_owned())]);
+        let (at_night, at_day, other) =
+            (of("evening"), of("day"), BTreeMap::from([("X".into(), "y".into())]));
+        asked.about.request = Some(&at_night);
+        assert!(evening(asked) >= 8, "{user}: {}", evening(asked));
+        asked.about.request = Some(&at_day);
+        assert!(evening(asked) <= 2, "{user}: {}", evening(asked));
+        asked.about.request = Some(&other);
+        assert_eq!(places(asked), places(history(user)), "what no column is called is ignored");
+    }
+}
+
+#[test]
+fn the_plain_forward_pass_agrees_with_the_one_for_many_users() {
+    let (data, model) = model();
+    let histories: Vec<_> = (0..USERS as u32).map(|user| data.history(user)).collect();
+    let states = model.states(&histories);
+    for (user, history) in histories.iter().enumerate() {
+        let state = model.state(history).unwrap();
+        let far = (&states.row(user) - &state).iter().fold(0.0f32, |far, x| far.max(x.abs()));
+        assert!(far < 1e-4, "user {user} is {far} apart");
+    }
+}
+
+#[test]
+fn a_ranking_is_of_the_given_items_alone_and_sums_to_one() {
+    let model = &model().1;
+    let list = model.rank(history("user 0"), &[GENRE + 4, 3, 12, 3, 9_999]);
+    assert_eq!(list.items.len(), 3);
+    assert_eq!(list.items[2], GENRE + 4, "{list:?}");
+    assert!((list.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5 && list.scores.is_sorted_by(|a, b| a >= b));
+    // Somebody unknown gets the order of popularity.
+    let nobody = model.rank(History::new(&[], &[]), &[12, 3, GENRE + 4]);
+    let prior = |item: u32| model.prior[item as usize];
+    assert!(nobody.items.is_sorted_by(|&a, &b| prior(a) >= prior(b)), "{nobody:?}");
+    assert!(model.rank(history("user 0"), &[]).items.is_empty());
+}
+
+#[test]
+fn exploration_gives_its_share_of_places_to_young_items() {
+    let (data, model) = model();
+    let explorer = |weight: f64| {
+        let values = [("explorationWeight", weight), ("explorationItemAgeCutOff", 1.0)];
+        let config = Hyperparameters(values.map(|(name, value)| (name.into(), Value::Real(value))).into());
+        let mut data = data.clone();
+        // Everything that was met is old.
+        data.metadata.created =
+            (0..data.items.len() as u32).map(|item| (item < 2 * GENRE).then_some(1_000_000_000)).collect();
+        Explorer::of_campaign(&Freshness::of(&data), &config, 5)
+    };
+    assert_eq!(explorer(0.0), None);
+    let users: Vec<u32> = (0..USERS as u32).collect();
+    let queries: Vec<_> = users.iter().map(|&user| Query::User(data.history(user))).collect();
+    let names: Vec<_> = users.iter().map(|&user| data.users.id(user)).collect();
+    let lists = |weight| explorer(weight).unwrap().recommend(model, &queries, &names, 10, false);
+    let new = |items: &[u32]| items.iter().filter(|&&item| item >= 2 * GENRE).count();
+
+    let all = lists(1.0);
+    assert!(all.iter().all(|list| new(&list.items[..6]) == 6 && new(&list.items[6..]) == 0));
+    let some: usize = lists(0.3).iter().map(|list| new(&list.items)).sum();
+    let expected = USERS * 3;
+    assert!((expected * 3 / 4..expected * 5 / 4).contains(&some), "{some} of about {expected}");
+    assert_eq!(lists(0.3), lists(0.3), "the same draws");
+    let scores = model.recommend(&queries[..1], 1000, false).remove(0);
+    for (item, score) in all[0].items.iter().zip(&all[0].scores) {
+        let own = scores.scores[scores.items.iter().position(|other| other == item).unwrap()];
+        assert!((score - own).abs() <= 1e-4 * own, "{item}: {score}, not {own}");
+    }
+}
+
+#[test]
+fn threads_change_nothing_and_a_written_model_answers_the_same() {
+    let data = data();
+    let recipe = recipes::find_by_name("aws-hrnn-metadata").unwrap();
+    let given = BTreeMap::from([("hidden_dimension".to_owned(), "32".to_owned())]);
+    let parameters = recipe.resolve(&given, &BTreeMap::new()).unwrap();
+    let artifact = |threads| {
+        let options = TrainOptions { seed: 7, threads, epochs: Some(5), ..TrainOptions::default() };
+        let version = train_and_evaluate(recipe, &parameters, &data, &options, &|_, _| ()).unwrap();
+        let origin = Origin {
+            recipe,
+            parameters: &parameters,
+            seed: 7,
+            snapshot: "i",
+            items_snapshot: Some("films"),
+            users_snapshot: Some("people"),
+        };
+        (to_artifact(&version, &data, origin).unwrap(), version)
+    };
+    let (files, version) = artifact(1);
+    assert!(files == artifact(3).0);
+    let loaded = from_artifact(&files).unwrap();
+    assert!(loaded.model == version.model);
+    assert_eq!(loaded.description.data.items_snapshot.as_deref(), Some("films"));
+    assert_eq!(loaded.description.data.users_snapshot.as_deref(), Some("people"));
+    // Without columns there is nothing to read them by.
+    let mut broken = files.clone();
+    broken.files.insert("features.json".into(), b"{}".to_vec());
+    assert!(from_artifact(&broken).unwrap_err().to_string().contains("features.json"));
+}

@@ -1,0 +1,144 @@
+//! What a version is trained on: interactions and, for recipes that learn from them, the columns that
+//! describe items, users and events.
+
+use dataset::manifest::ManifestPart;
+use dataset::{Interactions, InteractionsReader, Manifest, ReadError, Schema, Table, TableReader};
+use domain::recipes::Recipe;
+use domain::resource::{DatasetType, SolutionVersion};
+use recipe::artifact::DataDescription;
+use serde::{Deserialize, Serialize};
+
+use crate::Steps;
+use crate::failure::{Doing, Failure};
+use crate::layer::Live;
+use crate::models::event_filter;
+
+/// Which snapshots of the datasets a version is trained on: keys of manifests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Snapshots {
+    /// With what had come in live when the training began.
+    #[serde(rename = "snapshot")]
+    pub interactions: String,
+    #[serde(default)]
+    pub items: Option<String>,
+    #[serde(default)]
+    pub users: Option<String>,
+}
+
+impl Snapshots {
+    /// Those that a model was trained on.
+    pub(crate) fn of(data: &DataDescription) -> Self {
+        Self {
+            interactions: data.snapshot.clone(),
+            items: data.items_snapshot.clone(),
+            users: data.users_snapshot.clone(),
+        }
+    }
+
+    /// Writes down what a training of some recipes reads; Items and Users only where one reads them.
+    ///
+    /// Fails with a sentence for the caller where there are no interactions.
+    pub(crate) async fn for_training(
+        steps: &Steps,
+        version: &SolutionVersion,
+        recipes: &[&Recipe],
+        live: &Live,
+    ) -> Result<Self, Failure> {
+        let interactions = steps.training_snapshot(version, DatasetType::Interactions, live).await?;
+        let interactions = interactions.ok_or_else(|| {
+            Failure::caller(format!(
+                "The dataset group {} has no interactions: create an Interactions dataset and import a CSV first.",
+                version.dataset_group
+            ))
+        })?;
+        let items = match recipes.iter().any(|recipe| recipe.reads_items()) {
+            true => steps.training_snapshot(version, DatasetType::Items, live).await?,
+            false => None,
+        };
+        let users = match recipes.iter().any(|recipe| recipe.metadata) {
+            true => steps.training_snapshot(version, DatasetType::Users, live).await?,
+            false => None,
+        };
+        Ok(Self { interactions, items, users })
+    }
+}
+
+impl Steps {
+    /// What a version is trained on: interactions as it filters them and, where a recipe learns from
+    /// metadata, the columns of all datasets. The snapshot of a training holds what was imported, and then
+    /// what came in live until then.
+    pub(crate) async fn training_data(
+        &self,
+        version: &SolutionVersion,
+        recipe: &Recipe,
+        snapshots: &Snapshots,
+    ) -> Result<Interactions, Failure> {
+        let manifest = self.manifest(&snapshots.interactions).await?;
+        let parts = manifest.parts.clone();
+        let mut data = self.read_parts(version, recipe, &manifest, parts).await?;
+        self.describe(&mut data, snapshots).await?;
+        Ok(data)
+    }
+
+    /// Adds the columns of Items and Users.
+    pub(crate) async fn describe(
+        &self,
+        data: &mut Interactions,
+        snapshots: &Snapshots,
+    ) -> Result<(), Failure> {
+        let items = self.table(snapshots.items.as_deref(), DatasetType::Items).await?;
+        let users = self.table(snapshots.users.as_deref(), DatasetType::Users).await?;
+        data.describe(items.as_ref(), users.as_ref());
+        Ok(())
+    }
+
+    /// An Items or Users dataset.
+    async fn table(&self, key: Option<&str>, kind: DatasetType) -> Result<Option<Table>, Failure> {
+        let Some(key) = key else { return Ok(None) };
+        let manifest = self.manifest(key).await?;
+        let schema = Schema::parse(&manifest.schema).doing(|| format!("reading the schema in {key}"))?;
+        let mut reader = TableReader::new(&schema, kind);
+        for part in manifest.parts {
+            let bytes = self.part(&part).await?;
+            reader = tokio::task::spawn_blocking(move || reader.push(bytes).map(|()| reader))
+                .await
+                .doing(|| format!("reading {}", part.key))?
+                .doing(|| format!("reading {}", part.key))?;
+        }
+        Ok(Some(reader.finish()))
+    }
+
+    pub(crate) async fn read_parts(
+        &self,
+        version: &SolutionVersion,
+        recipe: &Recipe,
+        manifest: &Manifest,
+        parts: Vec<ManifestPart>,
+    ) -> Result<Interactions, Failure> {
+        let filter = event_filter(version)?;
+        let mut reader = match recipe.metadata {
+            true => {
+                let schema = Schema::parse(&manifest.schema);
+                InteractionsReader::with_context(
+                    filter,
+                    &schema.doing(|| "reading the schema of interactions".into())?,
+                )
+            }
+            false => InteractionsReader::new(filter),
+        };
+        for part in parts {
+            let bytes = self.part(&part).await?;
+            // One part at a time, so that the compressed data never lies in memory as a whole.
+            reader = tokio::task::spawn_blocking(move || reader.push(bytes).map(|()| reader))
+                .await
+                .doing(|| format!("reading {}", part.key))?
+                .map_err(|error| match error {
+                    ReadError::Damaged { .. } => {
+                        Failure::Internal { doing: format!("reading {}", part.key), cause: error.into() }
+                    }
+                    error => Failure::caller(error.to_string()),
+                })?;
+        }
+        tokio::task::spawn_blocking(move || reader.finish()).await.doing(|| "sorting interactions".into())
+    }
+}
