@@ -95,6 +95,8 @@ pub struct Metadata {
     pub events: Vec<Column>,
     /// When each item was created, in epoch seconds; empty where no item says.
     pub created: Vec<Option<i64>>,
+    /// How often each item was shown to somebody, by its id, as impressions tell; empty where none do.
+    pub shown: HashMap<Box<str>, u32>,
 }
 
 /// What is known of one history.

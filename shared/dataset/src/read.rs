@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use hashbrown::HashMap;
+
 use crate::interactions::{IdTable, Interactions};
 use crate::metadata::{ColumnReader, feature_fields};
 use crate::parquet_io::read::{Column, Group, NULL, Part, TextColumn};
@@ -65,6 +67,8 @@ pub struct InteractionsReader {
     item: Vec<u32>,
     timestamp: Vec<i64>,
     context: ColumnReader,
+    /// How often each item was shown; nothing where that is not asked for.
+    shown: Option<HashMap<Box<str>, u32>>,
     parts: usize,
 }
 
@@ -79,14 +83,16 @@ impl InteractionsReader {
             item: vec![],
             timestamp: vec![],
             context: ColumnReader::new(&[]),
+            shown: None,
             parts: 0,
         }
     }
 
-    /// The same with the columns that describe events.
+    /// The same with the columns that describe events, and with the impressions of all events: who was
+    /// shown an item and did something else instead says something too.
     pub fn with_context(filter: EventFilter, schema: &Schema) -> Self {
         let context = ColumnReader::new(&feature_fields(schema, DatasetType::Interactions));
-        Self { context, ..Self::new(filter) }
+        Self { context, shown: Some(HashMap::new()), ..Self::new(filter) }
     }
 
     /// Adds the next part. Parts must come in their order: it decides between equal timestamps.
@@ -120,9 +126,11 @@ impl InteractionsReader {
             },
         };
         let context = self.context.positions(&part)?;
+        let impression = self.shown.as_ref().and_then(|_| part.position(IMPRESSION));
         for group in part.row_groups() {
             let group = group.map_err(damaged)?;
             self.group(&group, &columns, &context)
+                .and_then(|()| self.count_shown(&group, impression))
                 .map_err(|source| ReadError::Damaged { part: number, source })?;
         }
         // Rows are numbered with 32 bits while they are sorted.
@@ -155,6 +163,24 @@ impl InteractionsReader {
             }
         }
         self.context.push(group, context, keep.as_deref())
+    }
+
+    fn count_shown(
+        &mut self,
+        group: &Group<'_>,
+        impression: Option<usize>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let (Some(shown), Some(at)) = (&mut self.shown, impression) else { return Ok(()) };
+        let column = group.text(at)?;
+        let mut times = vec![0; column.values.len()];
+        column.codes.iter().filter(|&&code| code != NULL).for_each(|&code| times[code as usize] += 1);
+        for (list, times) in column.values.iter().zip(times) {
+            for item in std::str::from_utf8(list)?.split('|') {
+                let count: &mut u32 = shown.entry_ref(item).or_default();
+                *count = count.saturating_add(times);
+            }
+        }
+        Ok(())
     }
 
     /// For each row whether it passes the filter; `None` when all do.
@@ -196,10 +222,15 @@ impl InteractionsReader {
 
     /// Histories of everything that was pushed.
     pub fn finish(self) -> Interactions {
-        let context = self.context.finish();
-        Interactions::from_events(self.users, self.items, &self.user, &self.item, &self.timestamp, context)
+        let Self { users, items, user, item, timestamp, context, shown, .. } = self;
+        let mut data = Interactions::from_events(users, items, &user, &item, &timestamp, context.finish());
+        data.metadata.shown = shown.unwrap_or_default();
+        data
     }
 }
+
+/// The column with the items that were shown together, joined by `|`.
+const IMPRESSION: &str = "IMPRESSION";
 
 struct Columns {
     user: usize,

@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         metadata: some::<String>("--items")?.is_some(),
         item_dropout: option("--item-dropout", defaults.item_dropout)?,
         trusted_events: option("--trusted-events", defaults.trusted_events)?,
-        lift: option("--lift", defaults.lift)?,
+        cold_lift: option("--cold-lift", defaults.cold_lift)?,
         request_dropout: defaults.request_dropout,
         epochs: some("--epochs")?,
         effort: option("--effort", defaults.effort)?,

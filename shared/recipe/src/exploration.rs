@@ -1,7 +1,8 @@
 //! Exploration: some places of a list go to items of which little is known, so that they are met.
 //!
 //! Which items may be explored is a matter of age and of interactions; which of them a user sees is a
-//! matter of the model, with a bonus for items that few have met. Each place of a list is given to the
+//! matter of the model, with a bonus for items that few have met or, where impressions are given, were shown:
+//! what was shown often and left aside is known, too. Each place of a list is given to the
 //! best item to explore with probability `weight`, to the best item of all otherwise. The draws depend on
 //! the seed, the user and the place alone, so a list that is computed again is the same list.
 
@@ -29,6 +30,8 @@ pub struct Freshness {
     pub born: Vec<Option<i64>>,
     /// Interactions of each item.
     pub events: Vec<u32>,
+    /// How often each item was shown, as impressions tell.
+    pub shown: Vec<u32>,
     /// The latest interaction of all, in epoch seconds.
     pub latest: i64,
 }
@@ -45,7 +48,8 @@ impl Freshness {
         for (birth, created) in born.iter_mut().zip(&data.metadata.created) {
             *birth = created.or(*birth);
         }
-        Self { born, events, latest: data.timestamp.iter().copied().max().unwrap_or(0) }
+        let shown = data.items.iter().map(|id| data.metadata.shown.get(id).copied().unwrap_or(0)).collect();
+        Self { born, events, shown, latest: data.timestamp.iter().copied().max().unwrap_or(0) }
     }
 }
 
@@ -106,7 +110,10 @@ impl Explorer {
             .filter(|&item| young(items.born[item]) && items.events[item] <= interactions_most)
             .map(|item| item as u32)
             .collect();
-        let bonus = |&item: &u32| BONUS / (1.0 + items.events[item as usize] as f32).sqrt();
+        let bonus = |&item: &u32| {
+            let seen = items.events[item as usize].max(items.shown[item as usize]);
+            BONUS / (1.0 + seen as f32).sqrt()
+        };
         let bonus = eligible.iter().map(bonus).collect();
         (weight > 0.0 && !eligible.is_empty()).then_some(Self { eligible, bonus, weight, seed })
     }
@@ -198,6 +205,21 @@ mod tests {
         let explorer = Explorer::of_campaign(&Freshness::of(&dated), &config(0.5, 3.0), 1).unwrap();
         assert_eq!(explorer.eligible(), [0, 6, 7, 8, 9]);
         assert_eq!(Explorer::of_campaign(&Freshness::of(&data()), &config(0.0, 3.0), 1), None);
+    }
+
+    #[test]
+    fn what_was_shown_often_and_left_aside_has_less_to_tell() {
+        let mut shown = data();
+        shown.metadata.shown.insert("item 9".into(), 8);
+        let bonus = |data: &Interactions| {
+            Explorer::of_campaign(&Freshness::of(data), &config(0.5, 3.0), 1).unwrap().bonus
+        };
+        let (before, after) = (bonus(&data()), bonus(&shown));
+        assert_eq!(before.len(), after.len());
+        let changed: Vec<_> = (0..before.len()).filter(|&at| before[at] != after[at]).collect();
+        // The items 6 to 10 may be explored.
+        assert_eq!(changed, [3]);
+        assert!((after[3] - BONUS / 3.0).abs() < 1e-6);
     }
 
     #[test]

@@ -101,6 +101,7 @@ pub(crate) fn empty_like(data: &Interactions) -> Interactions {
     let metadata = Metadata {
         items: data.metadata.items.clone(),
         created: data.metadata.created.clone(),
+        shown: data.metadata.shown.clone(),
         users: empty(&data.metadata.users),
         events: empty(&data.metadata.events),
     };

@@ -81,6 +81,32 @@ fn context_goes_with_its_event_through_filter_and_order() {
 }
 
 #[test]
+fn impressions_are_counted_whichever_events_are_trained_on() {
+    let schema_text = EVENTS.replace(
+        r#"{"name": "NOTE", "type": "string"}"#,
+        r#"{"name": "IMPRESSION", "type": ["null", "string"]}"#,
+    );
+    let csv = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,DEVICE,SECONDS,IMPRESSION\n\
+               u,a,1,watch,,,a|b\n\
+               u,b,2,click,,,\n\
+               v,a,3,click,,,a|b\n\
+               v,c,4,click,,,b|c|ninth\n";
+    let (_, sink) = import(csv, &schema_text);
+    let filter = EventFilter { event_type: Some("watch".into()), value_threshold: None };
+    let mut reader = InteractionsReader::with_context(filter.clone(), &schema(&schema_text));
+    sink.parts.iter().for_each(|part| reader.push(part.data.clone()).unwrap());
+    let data = reader.finish();
+    assert_eq!(data.len(), 1);
+    let mut shown: Vec<_> = data.metadata.shown.iter().map(|(id, &times)| (&**id, times)).collect();
+    shown.sort();
+    assert_eq!(shown, [("a", 2), ("b", 3), ("c", 1), ("ninth", 1)]);
+
+    let mut plain = InteractionsReader::new(filter);
+    sink.parts.iter().for_each(|part| plain.push(part.data.clone()).unwrap());
+    assert!(plain.finish().metadata.shown.is_empty());
+}
+
+#[test]
 fn items_and_users_without_interactions_come_after_the_others() {
     let (mut users, mut ids) = (IdTable::default(), IdTable::default());
     users.intern("u");

@@ -446,17 +446,18 @@ fn write_freshness(items: &Freshness, weights: &mut Writer) {
     let dates = items.born.iter().map(|born| born.unwrap_or(NO_DATE) as u64).collect::<Vec<_>>();
     weights.u64("freshness.born", &dates);
     weights.u32("freshness.events", &items.events);
+    weights.u32("freshness.shown", &items.shown);
     weights.u64("freshness.latest", &[items.latest as u64]);
 }
 
 fn read_freshness(weights: &Tensors<'_>, items: usize) -> Result<Freshness, ArtifactError> {
     let date = |date: u64| (date as i64 != NO_DATE).then_some(date as i64);
     let (born, events) = (weights.u64("freshness.born")?, weights.u32("freshness.events")?);
-    let latest = weights.u64("freshness.latest")?;
-    match (born.len() == items && events.len() == items, latest.as_slice()) {
+    let (shown, latest) = (weights.u32("freshness.shown")?, weights.u64("freshness.latest")?);
+    match ([born.len(), events.len(), shown.len()] == [items; 3], latest.as_slice()) {
         (true, &[latest]) => {
             let born = born.into_iter().map(date).collect();
-            Ok(Freshness { born, events, latest: latest as i64 })
+            Ok(Freshness { born, events, shown, latest: latest as i64 })
         }
         _ => Err(ArtifactError::inconsistent(WEIGHTS, "the dates of items are not those of all items")),
     }

@@ -40,8 +40,9 @@ pub struct Config {
     pub item_dropout: f32,
     /// Events of an item by which its own row and its metadata say about the same.
     pub trusted_events: f32,
-    /// X
-    pub lift: f32,
+    /// Added to the logit of an item that nobody met, fading as its own row is trusted: what was not there
+    /// to be met cannot be told from what nobody wanted, and is given the benefit of the doubt.
+    pub cold_lift: f32,
     /// How often the context of the event to come is left out in training: it is not always given.
     pub request_dropout: f32,
 
@@ -78,7 +79,7 @@ impl Default for Config {
             metadata: false,
             item_dropout: 0.1,
             trusted_events: 1.0,
-            lift: 0.0,
+            cold_lift: 1.0,
             request_dropout: 0.5,
             epochs: None,
             effort: 1.0,

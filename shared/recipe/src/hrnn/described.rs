@@ -155,7 +155,7 @@ impl<'a> Described<'a> {
             // Half-trusted rows were left out in as many steps, so they count as much less.
             let own = if self.fields.items.rows() > 0 { trust(counts[item], config) } else { 1.0 };
             vector *= own;
-            model.bias[item] = own * model.bias[item] + (1.0 - own) * (self.items.bias + config.lift);
+            model.bias[item] = own * model.bias[item] + (1.0 - own) * (self.items.bias + config.cold_lift);
             for (row, scale) in self.items.bags.bag(item) {
                 let row = &table[row as usize * width..][..e];
                 vector.iter_mut().zip(row).for_each(|(to, &value)| *to += scale * value);
