@@ -193,10 +193,28 @@ fn progress_grows_to_the_end_and_can_stop_the_training() {
 fn training_that_cannot_work_says_why() {
     let lonely = walks(&[1; 20]);
     assert_eq!(train(&lonely, &config(1), &go_on).unwrap_err(), TrainError::NoSequences);
-    let wild = Config { rate: f32::INFINITY, ..config(1) };
-    let error = train(&data(), &wild, &go_on).unwrap_err();
-    let TrainError::NotFinite { epoch: 1, batch, .. } = error else { panic!("{error:?}") };
-    assert!(error.to_string().contains(&format!("epoch 1, batch {batch}")), "{error}");
+    // Steps so large that the weights leave the range of floats, at once or after a few.
+    for rate in [f32::INFINITY, 1e30, 1e15] {
+        let error = train(&data(), &Config { rate, ..config(1) }, &go_on).unwrap_err();
+        let TrainError::NotFinite { epoch, batch, .. } = error else { panic!("{error:?}") };
+        // What a caller reads as the reason of CREATE FAILED.
+        let reason = recipe::TrainError::from(error).to_string();
+        assert!(reason.starts_with("Create failed. The loss became "), "{reason}");
+        assert!(
+            reason.contains(&format!("in epoch {epoch}, batch {batch}: the steps were too large")),
+            "{reason}"
+        );
+        assert!(reason.contains("smaller hidden_dimension or bptt"), "{reason}");
+    }
+}
+
+#[test]
+fn a_last_step_that_goes_wrong_is_noticed_too() {
+    // One step in all: its own loss is still a number.
+    let data = walks(&[3; 30]);
+    let wild = Config { rate: f32::INFINITY, epochs: Some(1), ..config(1) };
+    let error = train(&data, &wild, &go_on).unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { epoch: 1, batch: 1, .. }), "{error:?}");
 }
 
 /// The users of `data`, and as many again who walk through items that are new, too.

@@ -42,6 +42,8 @@ pub struct TrainingReport {
     pub epochs: u32,
     /// Events per pass: those that follow another one.
     pub events: u64,
+    /// Steps of the last pass.
+    pub batches: u64,
     /// Mean loss per event of the last pass.
     pub loss: f64,
     /// Events per second.
@@ -58,7 +60,10 @@ pub enum TrainError {
     NoSequences,
     /// The numbers left the range of floats.
     #[error(
-        "the loss became {loss} in epoch {epoch}, batch {batch}; train with another seed or a smaller hidden_dimension"
+        "The loss became {loss} in epoch {epoch}, batch {batch}: the steps were too large, and the weights left the \
+         range of numbers. Create a version with a smaller hidden_dimension or bptt, or with another seed; one \
+         with trainingMode UPDATE also by training with FULL, because the weights that it goes on from may be at \
+         fault."
     )]
     NotFinite {
         /// Pass, from 1.
@@ -154,6 +159,11 @@ pub fn train_from(
     }
     let report = run(&mut trainer, &sequences, described.as_ref(), config, &plan, progress)?;
     let weights = trainer.weights();
+    // After the last step there is no other whose loss would tell.
+    if ![&weights.dense, &weights.input, &weights.bias].into_iter().flatten().all(|weight| weight.is_finite())
+    {
+        return Err(TrainError::NotFinite { epoch: report.epochs, batch: report.batches, loss: f64::NAN });
+    }
     let mut model = extract(config, &settings.shape, &weights, &counts, prior);
     if let Some(described) = described {
         described.complete(&mut model, &weights.input, &counts, config);
@@ -209,7 +219,8 @@ fn run(
     let started = Instant::now();
     let mut told = started;
     let (mut done, mut epoch, mut batch) = (0u64, 1u32, 0u64);
-    let (mut epoch_loss, mut epoch_events, mut last_loss) = (0.0, 0u64, f64::NAN);
+    let (mut epoch_loss, mut epoch_events) = (0.0, 0u64);
+    let (mut last_loss, mut last_batches) = (f64::NAN, 0);
     let (mut recent_loss, mut recent_events) = (0.0, 0u64);
     // Steps whose losses were not looked at yet.
     let mut unseen = 0u64;
@@ -252,12 +263,14 @@ fn run(
         }
         if epoch_ends {
             last_loss = epoch_loss / epoch_events.max(1) as f64;
+            last_batches = batch;
             (epoch, batch, epoch_loss, epoch_events) = (epoch + 1, 0, 0.0, 0);
         }
     }
     let seconds = started.elapsed().as_secs_f64();
     let events_per_s = done as f64 / seconds;
-    Ok(TrainingReport { epochs: plan.epochs, events, loss: last_loss, events_per_s, seconds })
+    let (epochs, loss, batches) = (plan.epochs, last_loss, last_batches);
+    Ok(TrainingReport { epochs, events, batches, loss, events_per_s, seconds })
 }
 
 /// Share of the learning rate after `done` of the training: a warm-up over 5 %, then half a cosine.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use domain::resource::{Job, SolutionConfig, SolutionVersion, TrainingMode};
 use domain::tuning::{AutoMlConfig, HpoConfig, HpoResources, ParameterRanges, Search, TunedTrial};
 use domain::{Arn, Status, recipes};
+use recipe::artifact::{DESCRIPTION, WEIGHTS};
+use sha2::{Digest, Sha256};
 use steps::Steps;
 
 use crate::app::{App, at_rest, caller, internal};
@@ -213,4 +215,42 @@ async fn an_update_goes_on_from_its_versions_weights() {
         .await;
     assert!(app.steps.begin_job(&Job::Train(orphan.clone())).await.unwrap());
     assert!(caller(app.steps.train_begun(&orphan).await).contains("has not been trained"));
+}
+
+#[tokio::test]
+async fn an_update_whose_numbers_leave_their_range_fails_with_epoch_batch_and_advice() {
+    let app = App::start().await;
+    let full = app.trained("aws-hrnn").await;
+    enlarge_items(&app, &full).await;
+    let arn = app
+        .version("aws-hrnn", |version| {
+            version.arn = version.arn.as_str().replace("00000001", "00000002").parse().unwrap();
+            version.training_mode = TrainingMode::Update;
+            version.updates = Some(full.clone());
+        })
+        .await;
+    app.steps.run(&Job::Train(arn.clone())).await.unwrap();
+    let life = found(&app, &arn).await.lifecycle;
+    assert_eq!(life.status, Status::CreateFailed);
+    let reason = life.failure_reason.unwrap();
+    assert!(reason.starts_with("Create failed. The loss became NaN in epoch 1, batch 1: "), "{reason}");
+    assert!(reason.contains("training with FULL"), "{reason}");
+    assert!(app.keys(&steps::keys::model_prefix(&arn)).await.is_empty());
+}
+
+/// Sets every number of the items' vectors to one that is finite, and whose square is not.
+async fn enlarge_items(app: &App, version: &Arn) {
+    let at = |name: &str| app.steps.objects.at(steps::keys::model_prefix(version) + name);
+    let mut weights = app.steps.objects.get(&at(WEIGHTS)).await.unwrap().to_vec();
+    let start = 8 + u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&weights[8..start]).unwrap();
+    let end = |n: usize| start + header["items"]["data_offsets"][n].as_u64().unwrap() as usize;
+    let vectors = &mut weights[end(0)..end(1)];
+    vectors.chunks_exact_mut(4).for_each(|word| word.copy_from_slice(&1e30f32.to_le_bytes()));
+    let mut description: serde_json::Value =
+        serde_json::from_slice(&app.steps.objects.get(&at(DESCRIPTION)).await.unwrap()).unwrap();
+    description["files"][WEIGHTS]["sha256"] =
+        Sha256::digest(&weights).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+    app.steps.objects.put(&at(WEIGHTS), weights).await.unwrap();
+    app.steps.objects.put(&at(DESCRIPTION), description.to_string()).await.unwrap();
 }
