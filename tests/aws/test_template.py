@@ -97,6 +97,18 @@ def test_each_task_retries_and_ends_in_a_reason(name):
         assert task["Type"] == "Map" or task["Retry"]
 
 
+def test_a_training_that_was_cut_off_is_called_again_to_go_on_from_its_checkpoint():
+    states = json.loads((ROOT / MACHINES["TrainStateMachine"]["DefinitionUri"]).read_text())["States"]
+    function = states["TrainInFunction"]
+    retried = {error: retry["MaxAttempts"] for retry in function["Retry"] for error in retry["ErrorEquals"]}
+    # The names under which Step Functions tells that a function ran out of time.
+    assert retried["Sandbox.Timedout"] == retried["States.Timeout"] == 20 and "Lambda.Unknown" in retried
+    # The function ends by itself first, so that no two trainings run side by side.
+    assert function["TimeoutSeconds"] > RESOURCES["WorkflowFunction"]["Properties"]["Timeout"]
+    strategy = RESOURCES["TrainJob"]["Properties"]["RetryStrategy"]
+    assert strategy["Attempts"] == 10 and strategy["EvaluateOnExit"][0] == {"OnStatusReason": "Host EC2*", "Action": "RETRY"}
+
+
 def test_tables_are_those_that_the_code_declares():
     source = (ROOT / "shared/store/src/tables.rs").read_text()
     indexes = dict(re.findall(r'LocalIndex \{ name: "([\w-]+)", range: "(\w+)" \}', source))

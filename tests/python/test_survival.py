@@ -115,6 +115,32 @@ def test_a_training_that_was_killed_goes_on_and_gives_the_same_metrics(start):
     assert metrics(version) == metrics(again)
 
 
+def test_a_killed_training_goes_on_from_its_checkpoint_and_gives_the_same_model(start, folder, monkeypatch):
+    monkeypatch.setenv("OSUSUME_CHECKPOINT_SECONDS", "0")
+    server = start()
+    p, group, dataset = prepare(server, many_rows())
+    wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=begin_import(p, dataset))
+    solution = p.create_solution(name="saved", datasetGroupArn=group, recipeArn=HRNN)["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    deadline = time.monotonic() + 60
+    while not list(folder.rglob("checkpoint.*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(folder.rglob("checkpoint.*")), "no checkpoint was written"
+    kill(server)
+
+    monkeypatch.delenv("OSUSUME_CHECKPOINT_SECONDS")
+    p = start().client("personalize")
+    trained = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
+    assert trained["status"] == "ACTIVE", trained.get("failureReason")
+    assert not list(folder.rglob("checkpoint.*"))
+    again = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    assert wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=again)["status"] == "ACTIVE"
+    weights = lambda arn: [
+        file.read_bytes() for file in folder.rglob("model.safetensors*") if arn.split("/")[-1] in str(file)
+    ]
+    assert weights(version) and weights(version)[0] == weights(again)[0]
+
+
 def test_a_training_that_kills_its_process_each_time_ends_as_failed(start):
     server = start()
     p, group, dataset = prepare(server, many_rows())

@@ -32,6 +32,9 @@ pub struct Common {
     /// Threads for import, training and scoring [default: all cores]. Results do not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+    /// Seconds between the checkpoints of a training, from which it goes on after it was killed.
+    #[arg(long, value_name = "N", default_value_t = steps::CHECKPOINT_EVERY.as_secs(), env = "OSUSUME_CHECKPOINT_SECONDS")]
+    pub checkpoint_seconds: u64,
 }
 
 /// The commands.

@@ -14,6 +14,7 @@ mod table;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -83,7 +84,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::InferSchema(options) => infer_schema::run(options),
         Command::Demo(options) => {
             let home = demo::Home::open(options)?;
-            let app = App::open(home.path(), console.clone(), settings(options.threads), 0).await?;
+            let app = App::open(
+                home.path(),
+                console.clone(),
+                settings(options.threads, steps::CHECKPOINT_EVERY),
+                0,
+            )
+            .await?;
             demo::run(&app, &console, options).await
         }
         Command::Serve(options) => {
@@ -114,12 +121,13 @@ async fn open(
     observer: Arc<dyn steps::Observer>,
     bad_rows_allowed: u64,
 ) -> anyhow::Result<App> {
-    App::open(&common.data, observer, settings(common.threads), bad_rows_allowed)
+    let settings = settings(common.threads, Duration::from_secs(common.checkpoint_seconds));
+    App::open(&common.data, observer, settings, bad_rows_allowed)
         .await
         .with_context(|| format!("cannot open the data folder {}", common.data.display()))
 }
 
-fn settings(threads: Option<std::num::NonZeroUsize>) -> Settings {
+fn settings(threads: Option<std::num::NonZeroUsize>, checkpoint_every: Duration) -> Settings {
     let default = Settings::default();
-    Settings { threads: threads.map_or(default.threads, usize::from), ..default }
+    Settings { threads: threads.map_or(default.threads, usize::from), checkpoint_every, ..default }
 }

@@ -7,6 +7,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use aws_credential_types::provider::ProvideCredentials;
@@ -79,6 +80,10 @@ async fn connect(options: &Options) -> anyhow::Result<Steps> {
     let settings = Settings {
         threads: options.threads.map_or(default.threads, usize::from),
         seed: number("SEED", default.seed)?,
+        checkpoint_every: Duration::from_secs(number(
+            "CHECKPOINT_SECONDS",
+            default.checkpoint_every.as_secs(),
+        )?),
         ..default
     };
     Ok(Steps {

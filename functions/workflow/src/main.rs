@@ -5,6 +5,7 @@ mod outcome;
 mod stage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, number};
@@ -26,7 +27,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         events: aws.events(&stack),
         objects: aws.objects(&stack),
         observer: Arc::new(Silent),
-        settings: Settings { seed: number("SEED", default.seed)?, ..default },
+        settings: Settings {
+            seed: number("SEED", default.seed)?,
+            checkpoint_every: Duration::from_secs(number(
+                "CHECKPOINT_SECONDS",
+                default.checkpoint_every.as_secs(),
+            )?),
+            ..default
+        },
         models: ModelCache::default(),
     };
     let workflow = stage::Workflow {

@@ -18,6 +18,7 @@ pub mod trending;
 
 pub mod segments;
 
+pub mod checkpoint;
 pub mod model;
 pub mod tuning;
 pub mod version;
@@ -37,6 +38,7 @@ mod seen;
 mod testing;
 
 pub use artifact::{Artifact, ArtifactError};
+pub use checkpoint::{Checkpoints, Keeper};
 pub use model::{Model, Progress, TrainError, TrainOptions, Trained, train};
 pub use ranking::{Query, RankedList, Recommender};
 pub use version::{Stage, TrainedVersion, train_and_evaluate};

@@ -8,6 +8,7 @@ use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Algorithm, Recipe};
 
+use crate::checkpoint::{Checkpoints, StageCheckpoints};
 use crate::featurization::{self, TooSmall};
 use crate::hrnn::{self, HrnnModel};
 use crate::popularity::PopularityCount;
@@ -86,6 +87,8 @@ pub struct TrainOptions {
     /// Whether metrics are measured on lists without what the user already had, as the lists will
     /// be served.
     pub exclude_seen: bool,
+    /// Where [`crate::train_and_evaluate`] saves how far it is, and what it goes on from.
+    pub checkpoints: Option<Arc<Checkpoints>>,
     /// Set by somebody who wants the training to end; it then fails with [`TrainError::Stopped`].
     pub stop: Option<Arc<AtomicBool>>,
 }
@@ -108,6 +111,7 @@ impl Default for TrainOptions {
             event_type: None,
             catalogue_items: None,
             exclude_seen: false,
+            checkpoints: None,
             stop: None,
         }
     }
@@ -185,6 +189,18 @@ pub fn train(
     options: &TrainOptions,
     progress: OnProgress<'_>,
 ) -> Result<Trained, TrainError> {
+    train_stage(recipe, parameters, data, options, None, progress)
+}
+
+/// The same as a stage of a version's training, which may have been cut off before.
+pub(crate) fn train_stage(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    checkpoints: Option<StageCheckpoints<'_>>,
+    progress: OnProgress<'_>,
+) -> Result<Trained, TrainError> {
     if options.stopped() {
         return Err(TrainError::Stopped);
     }
@@ -195,9 +211,9 @@ pub fn train(
             let mut config = hrnn::Config::from_hyperparameters(parameters, options.seed, options.threads);
             config.metadata = recipe.metadata;
             if kept.len() == data.users.len() {
-                train_hrnn(config, data, options, progress)
+                train_hrnn(config, data, options, checkpoints, progress)
             } else {
-                train_hrnn(config, &featurization::subset(data, &kept), options, progress)
+                train_hrnn(config, &featurization::subset(data, &kept), options, checkpoints, progress)
             }
         }
         Algorithm::ItemAffinity | Algorithm::ItemAttributeAffinity => {
@@ -205,7 +221,7 @@ pub fn train(
                 return Err(TrainError::NoAttributes);
             }
             let config = hrnn::Config::for_segments(parameters, options.seed, options.threads);
-            train_hrnn(config, data, options, progress)
+            train_hrnn(config, data, options, checkpoints, progress)
         }
         Algorithm::PopularityCount => {
             Ok(counted(data, progress, || Model::PopularityCount(PopularityCount::train(data))))
@@ -229,6 +245,7 @@ fn train_hrnn(
     mut config: hrnn::Config,
     data: &Interactions,
     options: &TrainOptions,
+    checkpoints: Option<StageCheckpoints<'_>>,
     progress: OnProgress<'_>,
 ) -> Result<Trained, TrainError> {
     config.epochs = options.epochs;
@@ -244,7 +261,8 @@ fn train_hrnn(
         progress(Progress { done: p.done, total: p.total, unit: "events", loss: Some(p.loss) });
         if options.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let (model, report) = hrnn::train_from(data, &config, start, &tell).map_err(|error| match error {
+    let trained = hrnn::fit::train_resumable(data, &config, start, checkpoints, &tell);
+    let (model, report) = trained.map_err(|error| match error {
         hrnn::TrainError::Stopped => TrainError::Stopped,
         error => TrainError::Hrnn(error),
     })?;

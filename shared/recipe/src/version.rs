@@ -16,7 +16,7 @@ use domain::resource::Metric;
 
 use crate::evaluation::{self, TEST_INTERACTIONS_MIN};
 use crate::featurization::check_size;
-use crate::model::{self, Model, Progress, TrainError, TrainOptions};
+use crate::model::{self, Model, Progress, TrainError, TrainOptions, Trained};
 use crate::popularity::PopularityCount;
 use crate::{segments, trending};
 
@@ -120,7 +120,8 @@ impl Report {
 /// Hears how far the work is; see [`crate::model::OnProgress`].
 pub type OnStage<'a> = &'a (dyn Fn(Stage, Progress) + Sync);
 
-/// The whole training of a solution version, over values.
+/// The whole training of a solution version, over values. With [`TrainOptions::checkpoints`] it goes on where
+/// an earlier attempt was cut off, and repeats nothing that was done.
 ///
 /// Fails with the reason that a caller reads when the data is too small or training goes wrong.
 pub fn train_and_evaluate(
@@ -131,10 +132,22 @@ pub fn train_and_evaluate(
     progress: OnStage<'_>,
 ) -> Result<TrainedVersion, TrainError> {
     check_size(data, options.event_type.as_deref())?;
-    let mut report = measure(recipe, parameters, data, options, progress)?;
+    let checkpoints = options.checkpoints.as_deref();
+    let mut report = match checkpoints.and_then(|checkpoints| checkpoints.report()) {
+        Some(report) => report.clone(),
+        None => {
+            let report = measure(recipe, parameters, data, options, progress)?;
+            if let Some(checkpoints) = checkpoints {
+                checkpoints.evaluated(&report);
+            }
+            report
+        }
+    };
     let started = Instant::now();
     let options = TrainOptions { epochs: report.epochs, ..options.clone() };
-    let trained = model::train(recipe, parameters, data, &options, &|p| progress(Stage::TrainOnAll, p))?;
+    let saved = checkpoints.map(|checkpoints| checkpoints.stage(Stage::TrainOnAll, Some(&report)));
+    let tell = |p| progress(Stage::TrainOnAll, p);
+    let trained = model::train_stage(recipe, parameters, data, &options, saved, &tell)?;
     report.epochs = trained.epochs;
     report.seconds[2] = started.elapsed().as_secs_f64();
     let mut popular = PopularityCount::train(data).order().to_vec();
@@ -175,8 +188,7 @@ fn measure(
     }
     let mut report = Report::begun(test_users, options.epochs);
     let started = Instant::now();
-    let trained =
-        model::train(recipe, parameters, &split.train, options, &|p| progress(Stage::TrainOnSplit, p))?;
+    let trained = train_on_split(recipe, parameters, &split.train, options, progress)?;
     report.seconds[0] = started.elapsed().as_secs_f64();
     report.epochs = trained.epochs;
 
@@ -205,6 +217,17 @@ fn measure(
     Ok(report)
 }
 
+fn train_on_split(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    progress: OnStage<'_>,
+) -> Result<Trained, TrainError> {
+    let saved = options.checkpoints.as_ref().map(|checkpoints| checkpoints.stage(Stage::TrainOnSplit, None));
+    model::train_stage(recipe, parameters, data, options, saved, &|p| progress(Stage::TrainOnSplit, p))
+}
+
 /// The same for segments, whose split hides the newest fifth of every user instead of a tenth of the
 /// users.
 fn measure_segments(
@@ -226,8 +249,7 @@ fn measure_segments(
         return Ok(report);
     }
     let started = Instant::now();
-    let trained =
-        model::train(recipe, parameters, &split.train, options, &|p| progress(Stage::TrainOnSplit, p))?;
+    let trained = train_on_split(recipe, parameters, &split.train, options, progress)?;
     report.seconds[0] = started.elapsed().as_secs_f64();
     report.epochs = trained.epochs;
     let Model::Hrnn(network) = &trained.model else { return Ok(report) };

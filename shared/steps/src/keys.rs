@@ -30,9 +30,14 @@ pub fn model_prefix(version: &Arn) -> String {
     format!("{INTERNAL}models/{}/", version.tail())
 }
 
-/// What a training read beside the imported data, for each of its attempts.
+/// What a training read beside the imported data, for each of its attempts, and its checkpoints.
 pub fn training_prefix(version: &Arn) -> String {
     format!("{INTERNAL}training/{}/", version.tail())
+}
+
+/// The two places where the training of a version leaves its checkpoints in turn.
+pub fn checkpoints(version: &Arn) -> [String; 2] {
+    [0, 1].map(|turn| format!("{}checkpoint.{turn}", training_prefix(version)))
 }
 
 /// What the trials of a version's search leave for each other.

@@ -10,6 +10,7 @@
 pub mod run;
 
 pub mod batch;
+mod checkpoints;
 pub mod delete;
 pub mod deploy;
 pub mod follow_up;
@@ -28,6 +29,7 @@ pub mod keys;
 pub mod progress;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use failure::Failure;
 pub use follow_up::FollowUp;
@@ -61,6 +63,10 @@ pub struct Settings {
     pub threads: usize,
     /// Seed of training and of the evaluation split.
     pub seed: u64,
+    /// Time between two checkpoints of a training: what is lost at most when it is killed. Making them
+    /// takes less than a hundredth of the training's time, so large models are saved less often. After
+    /// every step when it is zero.
+    pub checkpoint_every: Duration,
     /// Users or items whose lists one shard publishes.
     pub shard_lists: u32,
     /// Bytes of text in one part of a dataset: another size makes other parts of the same files.
@@ -73,11 +79,15 @@ pub struct Settings {
 /// done in well under a minute and a repeated one costs little.
 pub const SHARD_LISTS: u32 = 20_000;
 
+/// Time between checkpoints unless a deployment chose otherwise.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 1,
+            checkpoint_every: CHECKPOINT_EVERY,
             shard_lists: SHARD_LISTS,
             part_bytes: dataset::csv::PART_BYTES_DEFAULT,
             // 64 MiB: some seconds of work, and few enough outcomes for terabytes.

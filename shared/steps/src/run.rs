@@ -13,8 +13,8 @@ use domain::{Arn, EpochMillis, Resource};
 use store::resources::UpdateError;
 
 use crate::deploy::Target;
-use crate::failure::{Failure, chain};
-use crate::{Steps, batch, delete, deploy, import, train};
+use crate::failure::{Doing, Failure, chain};
+use crate::{Steps, batch, delete, deploy, import, keys, train};
 
 /// A resource that a job brings from `CREATE PENDING` to its end.
 pub(crate) trait Work:
@@ -26,6 +26,10 @@ pub(crate) trait Work:
     fn lifecycle(&mut self) -> &mut Lifecycle;
     /// How often the job was begun.
     fn attempts(&mut self) -> &mut u32;
+    /// Keys of objects that are of no use once the resource is at rest.
+    fn scratch(_: &Arn) -> Vec<String> {
+        vec![]
+    }
     /// Whether the resource, as it is now, still waits for what the work made of it.
     fn awaits(&self, _finished: &Self) -> bool {
         true
@@ -49,10 +53,24 @@ macro_rules! work {
 }
 work!(
     DatasetImportJob => import::import,
-    SolutionVersion => train::train,
     BatchInferenceJob => batch::answer,
     BatchSegmentJob => batch::answer,
 );
+
+impl Work for SolutionVersion {
+    async fn work(&self, steps: &Steps) -> Result<Self, Failure> {
+        train::train(steps, self).await
+    }
+    fn lifecycle(&mut self) -> &mut Lifecycle {
+        &mut self.lifecycle
+    }
+    fn attempts(&mut self) -> &mut u32 {
+        &mut self.attempts
+    }
+    fn scratch(arn: &Arn) -> Vec<String> {
+        keys::checkpoints(arn).into()
+    }
+}
 
 impl Work for Campaign {
     async fn work(&self, steps: &Steps) -> Result<Self, Failure> {
@@ -228,8 +246,9 @@ impl Steps {
             *resource.attempts() = 0;
             Ok(())
         })
-        .await
-        .map(drop)
+        .await?;
+        self.clear_scratch::<R>(arn).await;
+        Ok(())
     }
 
     /// Ends without a product: stopped, or failed with a reason.
@@ -248,8 +267,35 @@ impl Steps {
             }
             Ok(())
         })
-        .await
-        .map(drop)
+        .await?;
+        self.clear_scratch::<R>(arn).await;
+        Ok(())
+    }
+
+    /// What is left behind goes with the resource at the latest, so it is no failure.
+    async fn clear_scratch<R: Work>(&self, arn: &Arn) {
+        for key in R::scratch(arn) {
+            let at = self.objects.at(&key);
+            if let Err(failure) = self.objects.delete(&at).await.doing(|| format!("deleting {at}")) {
+                tracing::warn!(%arn, "{}", chain(&failure));
+            }
+        }
+    }
+
+    /// Takes back the attempts before this one, which has got further than they did: only attempts that
+    /// get nowhere use up [`ATTEMPTS_MAX`]. Says whether it could be written down.
+    pub(crate) async fn forgive(&self, version: &Arn) -> bool {
+        let forgiven = self.change::<SolutionVersion>(version, |version| {
+            version.attempts = version.attempts.min(1);
+            Ok(())
+        });
+        match forgiven.await {
+            Ok(_) => true,
+            Err(failure) => {
+                tracing::warn!(arn = %version, "{}", chain(&failure));
+                false
+            }
+        }
     }
 
     /// Keeps the reason of an attempt that failed, in case it was the last one.

@@ -11,6 +11,7 @@ use recipe::model::Start;
 use recipe::version::Stage;
 use recipe::{TrainError, TrainOptions};
 
+use crate::checkpoints::Saved;
 use crate::failure::{Doing, Failure};
 use crate::models::recipe_of;
 use crate::progress::Progress;
@@ -25,24 +26,32 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
     let version = &steps.searched(version).await?;
     let started = Instant::now();
     // Before anything is read: what is imported meanwhile must not seem to have been trained on.
-    let data_read = lifecycle::version::training_data(&steps.resources, &version.dataset_group)
+    let imported = lifecycle::version::training_data(&steps.resources, &version.dataset_group)
         .await
         .doing(|| format!("reading what there is in {}", version.dataset_group))?;
-    let live = steps.live(&version.dataset_group).await?;
-    let data_read =
-        live.identities().into_iter().fold(data_read, |data, (source, identity)| data.with(source, identity));
     let start = match &version.updates {
         Some(before) => Some(Arc::new(start(steps, before).await?)),
         None => None,
     };
     let recipe = recipe_of(version)?;
-    let snapshots = Snapshots::for_training(steps, version, &[recipe], &live).await?;
-    drop(live);
+    let saved = Saved::find(steps, version, &imported).await?;
+    let (data_read, snapshots) = match saved.reading() {
+        // An attempt that was cut off read the same imports, and what had come in live until then.
+        Some(reading) => (reading.data.clone(), reading.snapshots.clone()),
+        None => {
+            let live = steps.live(&version.dataset_group).await?;
+            let read =
+                live.identities().into_iter().fold(imported, |data, (source, id)| data.with(source, id));
+            (read, Snapshots::for_training(steps, version, &[recipe], &live).await?)
+        }
+    };
     let data = steps.training_data(version, recipe, &snapshots).await?;
     let (users, items) = (data.users.len() as u64, data.items.len() as u64);
 
+    let saved = saved.open(steps, version, &data_read, &snapshots);
     let stop = Arc::new(AtomicBool::new(false));
     let work = {
+        let checkpoints = Some(saved.checkpoints.clone());
         let (steps, version, stop) = (steps.clone(), version.clone(), stop.clone());
         let parameters = version.hyperparameters.clone();
         tokio::task::spawn_blocking(move || {
@@ -52,6 +61,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 event_type: version.event_type.clone(),
                 stop: Some(stop),
                 start,
+                checkpoints,
                 ..TrainOptions::default()
             };
             let observe = |stage: Stage, p: recipe::Progress| {
@@ -77,7 +87,9 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
             Ok::<_, TrainError>((trained.report, files))
         })
     };
-    let (report, files) = watched(steps, version, stop, work).await?;
+    let trained = watched(steps, version, stop, work).await;
+    saved.settle().await?;
+    let (report, files) = trained?;
     let files = files.doing(|| format!("packing the model of {}", version.arn))?;
     let artifact_prefix = steps.save(&version.arn, files).await?;
     Ok(SolutionVersion {

@@ -9,6 +9,7 @@
 
 use std::time::Instant;
 
+use training::checkpoint::Writer;
 use training::cpu::{Cpu, Left, Packed, Start, gemm};
 use training::network::DropoutShares;
 use training::random::Random;
@@ -56,7 +57,7 @@ fn main() {
         trainer.step(windows, rate);
     }
     let (chunk, seconds): (usize, f64) = (option("--chunk", 10), option("--seconds", 6.0));
-    let (start, mut rates, mut n, mut loss) = (Instant::now(), vec![], 0, 0.0);
+    let (start, cpu_before, mut rates, mut n, mut loss) = (Instant::now(), cpu_seconds(), vec![], 0, 0.0);
     while start.elapsed().as_secs_f64() < seconds {
         let t = Instant::now();
         for _ in 0..chunk {
@@ -66,12 +67,18 @@ fn main() {
         loss = trainer.losses().pop().unwrap_or(f64::NAN);
         rates.push((chunk * batch * steps) as f64 / t.elapsed().as_secs_f64());
     }
+    let per_cpu_s = (n * batch * steps) as f64 / (cpu_seconds() - cpu_before);
     let (median, best) = median_and_best(rates);
     let peak = peak_mb();
+    let t = Instant::now();
+    let mut state = Writer::default();
+    trainer.save(&mut state);
+    let (save_ms, state_mb) = (t.elapsed().as_secs_f64() * 1e3, state.finish().len() >> 20);
     let flops = flops_per_event(&settings);
     let (gemm_median, gemm_best) = gemm_rate(&cpu, threads);
     println!(
-        "{{\"events_per_s\": {median:.0}, \"best\": {best:.0}, \"ms_per_step\": {:.2}, \"peak_mb\": {peak}, \
+        "{{\"events_per_s\": {median:.0}, \"events_per_cpu_s\": {per_cpu_s:.0}, \"best\": {best:.0}, \"ms_per_step\": {:.2}, \"peak_mb\": {peak}, \
+         \"save_ms\": {save_ms:.1}, \"state_mb\": {state_mb}, \
          \"loss\": {loss:.3}, \"isa\": \"{:?}\", \"threads\": {threads}, \"gemm_gflops\": {:.0}, \
          \"gemm_gflops_best\": {:.0}, \"step_gflops\": {:.0}, \"share_of_gemm\": {:.2}}}",
         (batch * steps) as f64 / median * 1e3,
@@ -140,6 +147,13 @@ fn gemm_rate(cpu: &Cpu, threads: usize) -> (f64, f64) {
 fn median_and_best(mut rates: Vec<f64>) -> (f64, f64) {
     rates.sort_by(f64::total_cmp);
     (rates[rates.len() / 2], rates[rates.len() - 1])
+}
+
+/// Processor time of this process so far, all threads together.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// Peak resident memory, from the kernel; 0 where it does not say.

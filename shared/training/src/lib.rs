@@ -16,6 +16,8 @@ pub mod windows;
 
 pub mod features;
 
+pub mod checkpoint;
+
 pub mod device;
 
 pub mod cpu;

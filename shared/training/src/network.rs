@@ -15,6 +15,7 @@
 //! needs to be brought from H to E. P does that; A adds what the last item alone says (a transition
 //! matrix of low rank) and C the lasting taste. With separate tables q is the state itself.
 
+use crate::checkpoint::{Misfit, Reader, Writer};
 use crate::device::{Device, Dropout, GruShape, Matrix, Negatives, Onto, SoftmaxGradients, SoftmaxInput};
 use crate::features::DeviceBags;
 use crate::windows::Window;
@@ -286,6 +287,47 @@ impl<D: Device> Shard<D> {
             self.recur_back(device, model, input_dropout);
         });
         self.record = record;
+    }
+
+    /// The states and averages after the last window, which the next one goes on from.
+    pub(crate) fn save_carried(
+        &self,
+        device: &D,
+        shape: &Shape,
+        steps: usize,
+        lanes: usize,
+        to: &mut Writer,
+    ) {
+        for (buffer, width) in self.carried(shape) {
+            let mut values = vec![0.0; lanes * width];
+            device.read(buffer, steps * lanes * width, &mut values);
+            to.floats(&values);
+        }
+    }
+
+    /// Goes on from what [`Shard::save_carried`] wrote.
+    pub(crate) fn restore_carried(
+        &mut self,
+        device: &D,
+        shape: &Shape,
+        steps: usize,
+        lanes: usize,
+        from: &mut Reader<'_>,
+    ) -> Result<(), Misfit> {
+        device.write(&mut self.states, steps * lanes * shape.hidden, &from.floats(lanes * shape.hidden)?);
+        if shape.tied {
+            let averages = from.floats(lanes * shape.embedding)?;
+            device.write(&mut self.averages, steps * lanes * shape.embedding, &averages);
+        }
+        Ok(())
+    }
+
+    fn carried(&self, shape: &Shape) -> Vec<(&D::Buffer, usize)> {
+        let mut carried = vec![(&self.states, shape.hidden)];
+        if shape.tied {
+            carried.push((&self.averages, shape.embedding));
+        }
+        carried
     }
 
     /// The queries of the last window, of which the targets' gradients are multiples.

@@ -1,5 +1,7 @@
 //! Random numbers that are the same everywhere: xoshiro256++ seeded by SplitMix64 (Blackman, Vigna 2019).
 
+use crate::checkpoint::{Misfit, Reader, Writer};
+
 /// A generator.
 #[derive(Clone, Debug)]
 pub struct Random([u64; 4]);
@@ -15,6 +17,16 @@ impl Random {
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             z ^ (z >> 31)
         }))
+    }
+
+    /// What the next numbers depend on.
+    pub fn save(&self, to: &mut Writer) {
+        self.0.iter().for_each(|&word| to.number(word));
+    }
+
+    /// Goes on where [`Random::save`] was called.
+    pub fn restore(from: &mut Reader<'_>) -> Result<Self, Misfit> {
+        Ok(Self([from.number()?, from.number()?, from.number()?, from.number()?]))
     }
 
     /// 64 random bits.

@@ -5,6 +5,7 @@
 
 use std::sync::Mutex;
 
+use crate::checkpoint::{Misfit, Reader, Writer};
 use crate::cpu::power;
 use crate::device::{BETA1, BETA2, Contribution, Device, LOSSES_KEPT, Negatives, Rule, Weights};
 use crate::features::{ItemFeatures, Touched};
@@ -240,6 +241,65 @@ impl<'d, D: Device> Trainer<'d, D> {
             output: self.output.as_ref().map(|output| read(output, shape.items * shape.query())),
             bias: read(&self.bias, shape.items),
         }
+    }
+
+    /// Everything that the next steps depend on besides the settings: weights, moments, touched rows, carried
+    /// states, the generator of negatives and the number of the step.
+    pub fn save(&self, to: &mut Writer) {
+        let Settings { shape, steps, lanes, .. } = &self.settings;
+        to.number(u64::from(self.step));
+        self.random.save(to);
+        for (weights, sizes) in self.tables() {
+            let buffers = [&weights.values, &weights.first, &weights.second, &weights.touched];
+            for (buffer, size) in buffers.into_iter().zip(sizes) {
+                let mut values = vec![0.0; size];
+                self.device.read(buffer, 0, &mut values);
+                to.floats(&values);
+            }
+        }
+        for shard in &self.shards {
+            let shard = shard.lock().expect("no step is under way");
+            shard.save_carried(self.device, shape, *steps, *lanes, to);
+        }
+    }
+
+    /// Goes on where [`Trainer::save`] was called on a trainer with the same settings. After an error the
+    /// trainer is of no use any more.
+    pub fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), Misfit> {
+        let Settings { shape, steps, lanes, .. } = self.settings;
+        self.step = u32::try_from(from.number()?).map_err(|_| Misfit("a number is too large"))?;
+        self.random = Random::restore(from)?;
+        let sizes: Vec<[usize; 4]> = self.tables().into_iter().map(|(_, sizes)| sizes).collect();
+        let tables =
+            [Some(&mut self.dense), Some(&mut self.input), self.output.as_mut(), Some(&mut self.bias)];
+        for (weights, sizes) in tables.into_iter().flatten().zip(sizes) {
+            let buffers =
+                [&mut weights.values, &mut weights.first, &mut weights.second, &mut weights.touched];
+            for (buffer, size) in buffers.into_iter().zip(sizes) {
+                self.device.write(buffer, 0, &from.floats(size)?);
+            }
+        }
+        for shard in &mut self.shards {
+            let shard = shard.get_mut().expect("no step is under way");
+            shard.restore_carried(self.device, &shape, steps, lanes, from)?;
+        }
+        Ok(())
+    }
+
+    /// All weights, with the sizes of their values, first and second moments and touched rows.
+    fn tables(&self) -> Vec<(&Weights<D>, [usize; 4])> {
+        let shape = &self.settings.shape;
+        let adam = self.settings.optimiser == Optimiser::Adam;
+        let sizes =
+            |len: usize, rows: usize| [len, if adam { len } else { 0 }, len, if adam { rows } else { 0 }];
+        let items = shape.items;
+        let mut tables = vec![
+            (&self.dense, sizes(Layout::new(shape).len, 0)),
+            (&self.input, sizes(self.rows * shape.embedding, self.rows)),
+        ];
+        tables.extend(self.output.as_ref().map(|output| (output, sizes(items * shape.query(), items))));
+        tables.push((&self.bias, sizes(items, items)));
+        tables
     }
 
     /// This step's negatives in ascending order, padding last.

@@ -5,6 +5,7 @@
 //! every user was taken, a new random order begins, so each step has the same number of rows and the
 //! longest histories do not end up alone in small, noisy steps.
 
+use crate::checkpoint::{Misfit, Reader, Writer};
 use crate::random::Random;
 
 /// Stands for "nothing" among row numbers: past the end of every table.
@@ -181,6 +182,39 @@ impl Lanes {
             }
         }
         events
+    }
+
+    /// Where every lane is, and who comes next.
+    pub fn save(&self, to: &mut Writer) {
+        to.numbers(&self.order);
+        self.random.save(to);
+        to.number(self.at.len() as u64);
+        for &(user, position) in &self.at {
+            to.number(user as u64);
+            to.number(position as u64);
+        }
+    }
+
+    /// Goes on where [`Lanes::save`] was called on lanes over the same histories.
+    pub fn restore(&mut self, from: &mut Reader<'_>, sequences: &Sequences<'_>) -> Result<(), Misfit> {
+        let order = from.numbers()?;
+        let random = Random::restore(from)?;
+        if from.number()? != self.at.len() as u64 {
+            return Err(Misfit("it has other lanes"));
+        }
+        let mut at = vec![];
+        for _ in 0..self.at.len() {
+            at.push((from.number()? as usize, from.number()? as usize));
+        }
+        let users = sequences.offsets.len() - 1;
+        let known = |&(user, position): &(usize, usize)| {
+            user == usize::MAX || user < users && position <= sequences.targets(user)
+        };
+        if !at.iter().all(known) || !order.iter().all(|&user| (user as usize) < users) {
+            return Err(Misfit("it is about other users"));
+        }
+        (self.order, self.random, self.at) = (order, random, at);
+        Ok(())
     }
 
     fn take_user(&mut self) -> usize {

@@ -9,14 +9,16 @@ use training::device::padded;
 use training::network::{DropoutShares, Layout};
 use training::random::Random;
 use training::trainer::HostWeights;
-use training::windows::{Lanes, Sequences, Window};
+use training::windows::{Sequences, Window};
 use training::{Cpu, Optimiser, Settings, Shape, Trainer};
 
 use super::config::{Config, Plan};
 use super::described::{AllFields, Described};
 use super::features::{GAP_CLASSES, gap_classes, log_share, popularity};
 use super::model::HrnnModel;
+use super::resume::Position;
 use super::start::Start;
+use crate::checkpoint::StageCheckpoints;
 
 /// How far a training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,6 +115,18 @@ pub fn train_from(
     start: Option<Start<'_>>,
     progress: OnProgress<'_>,
 ) -> Result<(HrnnModel, TrainingReport), TrainError> {
+    train_resumable(data, config, start, None, progress)
+}
+
+/// The same, with the state saved now and then, and on from what an earlier attempt saved: the bytes are
+/// those of a training that was never cut off.
+pub(crate) fn train_resumable(
+    data: &Interactions,
+    config: &Config,
+    start: Option<Start<'_>>,
+    checkpoints: Option<StageCheckpoints<'_>>,
+    progress: OnProgress<'_>,
+) -> Result<(HrnnModel, TrainingReport), TrainError> {
     let gaps: Vec<u32> =
         (0..data.users.len() as u32).flat_map(|user| gap_classes(data.history(user))).collect();
     let ones = vec![1.0; data.len()];
@@ -157,7 +171,16 @@ pub fn train_from(
     if let Some(described) = &described {
         trainer = trainer.with_features(described.items.clone());
     }
-    let report = run(&mut trainer, &sequences, described.as_ref(), config, &plan, progress)?;
+    let found = checkpoints.and_then(|checkpoints| checkpoints.take_found());
+    let at = match found.map(|state| Position::restore(&state, &sequences, config, &plan, &mut trainer)) {
+        None => Position::start(&sequences, config, &plan),
+        Some(Ok(position)) => position,
+        // Not of this training. It was taken out, so that this call begins anew.
+        Some(Err(_)) => return train_resumable(data, config, start, checkpoints, progress),
+    };
+    let described_by = described.as_ref();
+    let task = Task { sequences: &sequences, described: described_by, config, plan: &plan, checkpoints };
+    let report = run(&mut trainer, at, &task, progress)?;
     let weights = trainer.weights();
     // After the last step there is no other whose loss would tell.
     if ![&weights.dense, &weights.input, &weights.bias].into_iter().flatten().all(|weight| weight.is_finite())
@@ -202,59 +225,65 @@ fn initial_weights(config: &Config, settings: &Settings, prior: &[f32]) -> HostW
     weights
 }
 
+/// What the training loop works on.
+struct Task<'a> {
+    sequences: &'a Sequences<'a>,
+    described: Option<&'a Described<'a>>,
+    config: &'a Config,
+    plan: &'a Plan,
+    checkpoints: Option<StageCheckpoints<'a>>,
+}
+
 /// The training loop.
 fn run(
     trainer: &mut Trainer<'_, Cpu>,
-    sequences: &Sequences<'_>,
-    described: Option<&Described<'_>>,
-    config: &Config,
-    plan: &Plan,
+    mut at: Position,
+    task: &Task<'_>,
     progress: OnProgress<'_>,
 ) -> Result<TrainingReport, TrainError> {
+    let Task { sequences, config, plan, .. } = *task;
     let events = sequences.events() as u64;
     let total = events * u64::from(plan.epochs);
     let rows = (plan.shards * plan.lanes * config.bptt) as f64;
     let mut windows = vec![Window::default(); plan.shards];
-    let mut lanes = Lanes::new(sequences, plan.shards, plan.lanes, config.bptt, config.seed);
-    let started = Instant::now();
+    let (started, begun_at) = (Instant::now(), at.done);
     let mut told = started;
-    let (mut done, mut epoch, mut batch) = (0u64, 1u32, 0u64);
-    let (mut epoch_loss, mut epoch_events) = (0.0, 0u64);
-    let (mut last_loss, mut last_batches) = (f64::NAN, 0);
     let (mut recent_loss, mut recent_events) = (0.0, 0u64);
+    let rate_of = |done: u64| (done - begun_at) as f64 / started.elapsed().as_secs_f64().max(1e-9);
     // Steps whose losses were not looked at yet.
     let mut unseen = 0u64;
-    while done < total {
-        let count = lanes.next(sequences, &mut windows) as u64;
+    while at.done < total {
+        let count = at.lanes.next(sequences, &mut windows) as u64;
         // Every event weighs the same, however full the step is.
         for window in &mut windows {
             window.weights.iter_mut().for_each(|weight| *weight /= rows as f32);
         }
-        if let Some(described) = described {
-            described.add_sides(&mut windows, config, done);
+        if let Some(described) = task.described {
+            described.add_sides(&mut windows, config, at.done);
         }
-        let rate = config.rate * schedule(done as f64 / total as f64);
+        let rate = config.rate * schedule(at.done as f64 / total as f64);
         trainer.step(&windows, rate);
-        (batch, unseen, done) = (batch + 1, unseen + 1, done + count);
-        (epoch_events, recent_events) = (epoch_events + count, recent_events + count);
-        let epoch_ends = done >= events * u64::from(epoch) || done >= total;
-        if epoch_ends || told.elapsed().as_millis() >= 100 {
+        (at.batch, unseen, at.done) = (at.batch + 1, unseen + 1, at.done + count);
+        (at.epoch_events, recent_events) = (at.epoch_events + count, recent_events + count);
+        let epoch_ends = at.done >= events * u64::from(at.epoch) || at.done >= total;
+        let saves = task.checkpoints.is_some_and(|checkpoints| checkpoints.is_due());
+        if epoch_ends || saves || told.elapsed().as_millis() >= 100 {
             told = Instant::now();
-            for (loss, batch) in trainer.losses().into_iter().zip(batch + 1 - unseen..) {
+            for (loss, batch) in trainer.losses().into_iter().zip(at.batch + 1 - unseen..) {
                 let loss = loss * rows;
                 if !loss.is_finite() {
-                    return Err(TrainError::NotFinite { epoch, batch, loss });
+                    return Err(TrainError::NotFinite { epoch: at.epoch, batch, loss });
                 }
-                (epoch_loss, recent_loss) = (epoch_loss + loss, recent_loss + loss);
+                (at.epoch_loss, recent_loss) = (at.epoch_loss + loss, recent_loss + loss);
             }
             unseen = 0;
             let report = Progress {
-                epoch,
+                epoch: at.epoch,
                 epochs: plan.epochs,
-                done: done.min(total),
+                done: at.done.min(total),
                 total,
                 loss: recent_loss / recent_events.max(1) as f64,
-                events_per_s: done as f64 / started.elapsed().as_secs_f64(),
+                events_per_s: rate_of(at.done),
             };
             (recent_loss, recent_events) = (0.0, 0);
             if progress(report).is_break() {
@@ -262,14 +291,19 @@ fn run(
             }
         }
         if epoch_ends {
-            last_loss = epoch_loss / epoch_events.max(1) as f64;
-            last_batches = batch;
-            (epoch, batch, epoch_loss, epoch_events) = (epoch + 1, 0, 0.0, 0);
+            at.last_loss = at.epoch_loss / at.epoch_events.max(1) as f64;
+            at.last_batches = at.batch;
+            (at.epoch, at.batch, at.epoch_loss, at.epoch_events) = (at.epoch + 1, 0, 0.0, 0);
+        }
+        if let Some(checkpoints) = task.checkpoints.filter(|_| saves) {
+            checkpoints.save(|to| at.save(config, plan, trainer, to));
         }
     }
-    let seconds = started.elapsed().as_secs_f64();
-    let events_per_s = done as f64 / seconds;
-    let (epochs, loss, batches) = (plan.epochs, last_loss, last_batches);
+    if let Some(checkpoints) = task.checkpoints.filter(|_| at.done > begun_at) {
+        checkpoints.through(|to| at.save(config, plan, trainer, to));
+    }
+    let (seconds, events_per_s) = (started.elapsed().as_secs_f64(), rate_of(at.done));
+    let (epochs, loss, batches) = (plan.epochs, at.last_loss, at.last_batches);
     Ok(TrainingReport { epochs, events, batches, loss, events_per_s, seconds })
 }
 

@@ -40,6 +40,7 @@ pub mod answer;
 pub mod batch;
 mod described;
 pub mod fit;
+mod resume;
 pub mod start;
 pub mod tensors;
 mod top;

@@ -55,7 +55,7 @@ async fn import_job(app: &App, name: &str) -> Arn {
     arn
 }
 
-async fn imported(app: &App, name: &str) -> Arn {
+pub async fn imported(app: &App, name: &str) -> Arn {
     let job = import_job(app, name).await;
     app.steps.run(&Job::Import(job.clone())).await.unwrap();
     job

@@ -2,6 +2,7 @@
 
 mod app;
 mod batch;
+mod checkpoints;
 mod deploy;
 mod events;
 mod follow_up;
