@@ -49,6 +49,19 @@ def test_training_reports_metrics_with_intervals_and_the_baseline(trained):
     assert "aws-popularity-count" in text and "held-out users" in text
 
 
+def test_progress_without_a_terminal_is_json_lines(trained):
+    home, _ = trained
+    arguments = ("train", "--group", "films", "--set", "hidden_dimension=32", "--json", "--data", home)
+    lines = [json.loads(line) for line in run(*arguments).stderr.splitlines() if line.startswith("{")]
+    ends = {line["stage"]: line for line in lines if line["done"] == line.get("total")}
+    for stage in ("train on 90 %", "train on all"):
+        end = ends[stage]
+        assert end["unit"] == "events" and end["perSecond"] > 0 and 0 < end["loss"] < 100, end
+        assert ":solution/films-hrnn/" in end["arn"]
+    # Nothing is left at the end of a stage.
+    assert ends["evaluate"]["unit"] == "users" and "secondsLeft" not in ends["evaluate"]
+
+
 def test_recommendations_carry_titles(trained):
     home, _ = trained
     text = run("recommend", "--campaign", "films-hrnn", "--user", "u1", "--num-results", 3, "--data", home).stdout

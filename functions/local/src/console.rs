@@ -1,5 +1,5 @@
-//! Progress on the terminal: bars with counts, rates and time left, or plain lines where there is
-//! no terminal.
+//! Progress on the terminal: bars with counts, rates, time left and loss, or JSON lines where there is no
+//! terminal.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 
 use domain::Arn;
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use steps::progress::{Pace, line};
 use steps::{Observer, Progress};
 
-/// Time between two plain lines about one stage.
+/// Time between two lines about one stage.
 const LINE_EVERY: Duration = Duration::from_secs(2);
-
-/// Before this much time has gone by, a rate would be a guess.
-const RATE_AFTER: Duration = Duration::from_millis(20);
 
 /// Shows progress and notices on standard error, so that standard output stays for results.
 pub struct Console {
@@ -25,7 +23,7 @@ pub struct Console {
 
 struct Stage {
     bar: ProgressBar,
-    started: Instant,
+    pace: Pace,
     line: Instant,
 }
 
@@ -58,24 +56,25 @@ impl Observer for Console {
         let key = (p.arn.clone(), p.stage);
         let terminal = self.terminal;
         let stage = stages.entry(key).or_insert_with(|| Stage {
-            bar: if terminal { self.bars.add(bar(p.stage, p.unit, p.total)) } else { ProgressBar::hidden() },
-            started: now,
+            bar: if terminal { self.bars.add(bar(&p, Pace::new(&p, now))) } else { ProgressBar::hidden() },
+            pace: Pace::new(&p, now),
             line: now,
         });
         if p.total > 0 {
             stage.bar.set_length(p.total);
         }
         stage.bar.set_position(p.done);
-        stage.bar.set_message(format!("{}{}", named(p.unit), p.note));
+        let loss = p.loss.map(|loss| format!("loss {loss:.3} ")).unwrap_or_default();
+        stage.bar.set_message(format!("{}{loss}{}", named(p.unit), p.note));
         let finished = p.total > 0 && p.done >= p.total;
         if finished && !stage.bar.is_finished() {
             stage.bar.finish();
             if !terminal {
-                eprintln!("{}", line(&p, stage.started, now));
+                eprintln!("{}", line(&p, &stage.pace, now));
             }
         } else if !terminal && !finished && now - stage.line >= LINE_EVERY {
             stage.line = now;
-            eprintln!("{}", line(&p, stage.started, now));
+            eprintln!("{}", line(&p, &stage.pace, now));
         }
     }
 
@@ -84,8 +83,8 @@ impl Observer for Console {
     }
 }
 
-fn bar(stage: &'static str, unit: &'static str, total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
+fn bar(p: &Progress, pace: Pace) -> ProgressBar {
+    let (bar, unit) = (ProgressBar::new(p.total), p.unit);
     let style = ProgressStyle::with_template(
         "  {prefix:<14} {bar:28.cyan/238} {done:>21} {rate:>14} {eta:>4} left  {msg}",
     )
@@ -96,34 +95,17 @@ fn bar(stage: &'static str, unit: &'static str, total: u64) -> ProgressBar {
             let _ = write!(out, "{}/{total}", amount(unit, state.pos()));
         };
         let rate = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{}", rate(unit, state.pos(), state.elapsed()));
+            if let Some(rate) = pace.rate(state.pos(), Instant::now()) {
+                let _ = write!(out, "{}/s", amount(unit, rate as u64));
+            }
         };
         style.with_key("done", done).with_key("rate", rate).progress_chars("━━─")
     });
     if let Ok(style) = style {
         bar.set_style(style);
     }
-    bar.set_prefix(stage);
+    bar.set_prefix(p.stage);
     bar
-}
-
-/// One line of progress: stage, counts, rate, time left.
-fn line(p: &Progress, started: Instant, now: Instant) -> String {
-    let elapsed = now - started;
-    let total = if p.total > 0 { format!("/{}", amount(p.unit, p.total)) } else { String::new() };
-    let left = if p.done > 0 && p.total > p.done {
-        format!("{:.0} s left", elapsed.as_secs_f64() * (p.total - p.done) as f64 / p.done as f64)
-    } else {
-        String::new()
-    };
-    let parts = [
-        format!("{}{total} {}", amount(p.unit, p.done), named(p.unit)).trim_end().to_owned(),
-        rate(p.unit, p.done, elapsed),
-        left,
-    ];
-    let parts: Vec<String> =
-        parts.into_iter().chain([p.note.clone()]).filter(|part| !part.is_empty()).collect();
-    format!("  {}: {}", p.stage, parts.join(", "))
 }
 
 /// The unit after a count; bytes name themselves.
@@ -134,36 +116,4 @@ fn named(unit: &str) -> String {
 /// A count that people can read.
 fn amount(unit: &str, count: u64) -> String {
     if unit == "bytes" { HumanBytes(count).to_string() } else { HumanCount(count).to_string() }
-}
-
-/// So much per second, or nothing while it cannot be told.
-fn rate(unit: &str, done: u64, elapsed: Duration) -> String {
-    if elapsed < RATE_AFTER {
-        return String::new();
-    }
-    format!("{}/s", amount(unit, (done as f64 / elapsed.as_secs_f64()) as u64))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_has_counts_rate_and_time_left_that_people_can_read() {
-        let arn: Arn = "arn:aws:personalize:us-east-1:000000000000:solution/films".parse().unwrap();
-        let progress = |done, unit| Progress {
-            arn: arn.clone(),
-            stage: "s",
-            done,
-            total: 3_000_000,
-            unit,
-            note: "n".into(),
-        };
-        let started = Instant::now();
-        let at = started + Duration::from_secs(2);
-        let text = line(&progress(1_000_000, "events"), started, at);
-        assert_eq!(text, "  s: 1,000,000/3,000,000 events, 500,000/s, 4 s left, n");
-        let text = line(&progress(3_000_000, "bytes"), started, started);
-        assert_eq!(text, "  s: 2.86 MiB/2.86 MiB, n");
-    }
 }

@@ -147,6 +147,7 @@ impl<J: BatchJob> Batch<J> {
             done: done as u64,
             total: total as u64,
             unit: "files",
+            loss: None,
             note: String::new(),
         });
     }

@@ -161,6 +161,7 @@ impl Deployment {
                 done,
                 total,
                 unit: "lists",
+                loss: None,
                 note: part.note.clone(),
             });
         };

@@ -71,7 +71,8 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                     done: p.done,
                     total: p.total,
                     unit: p.unit,
-                    note: p.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
+                    loss: p.loss,
+                    note: String::new(),
                 });
             };
             let trained = recipe::train_and_evaluate(recipe, &parameters, &data, &options, &observe)?;

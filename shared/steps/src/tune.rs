@@ -155,6 +155,7 @@ impl Steps {
                 done,
                 total,
                 unit: "trials",
+                loss: None,
                 note: String::new(),
             });
         };

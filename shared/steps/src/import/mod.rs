@@ -94,6 +94,7 @@ async fn run(
                     done: p.bytes_read,
                     total,
                     unit: "bytes",
+                    loss: None,
                     note: format!("{} rows", p.rows),
                 });
             };
