@@ -103,7 +103,6 @@ def test_metrics_are_those_of_segments(personalize, version):
         ({"filterArn": ACCOUNT + ":filter/f"}, "filterArn"),
         ({"jobInput": {"s3DataSource": {"path": "items.json"}}}, "Invalid S3 input path"),
         ({"jobOutput": {"s3DataDestination": {"path": "s3://conformance/no-slash"}}}, "Invalid S3 output path"),
-        ({"tags": [{"tagKey": "a", "tagValue": "b"}]}, "tags"),
     ],
 )
 def test_a_request_that_breaks_a_rule(unchecked, world, version, change, words):

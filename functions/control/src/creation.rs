@@ -1,7 +1,7 @@
 //! Creating a resource, and starting the work that it needs.
 
 use domain::resource::Job;
-use domain::{ApiError, ErrorKind, Resource, Status};
+use domain::{ApiError, ErrorKind, Resource, Status, Tags};
 use lifecycle::children;
 use store::Revised;
 
@@ -15,9 +15,10 @@ impl Control {
     pub(crate) async fn create(
         &self,
         child: impl Into<Resource>,
+        tags: Tags,
         parents: Vec<Revised<Resource>>,
     ) -> Result<(), ApiError> {
-        children::create(&self.resources, &child.into(), parents).await
+        children::create(&self.resources, &child.into(), &tags, parents).await
     }
 
     /// Creates a resource and starts the work that it needs. When the work cannot be started the
@@ -25,11 +26,12 @@ impl Control {
     pub(crate) async fn create_and_launch(
         &self,
         child: impl Into<Resource>,
+        tags: Tags,
         parents: Vec<Revised<Resource>>,
         job: Job,
     ) -> Result<(), ApiError> {
         let arn = job.arn().clone();
-        if let Err(error) = self.create(child, parents).await {
+        if let Err(error) = self.create(child, tags, parents).await {
             if error.kind == ErrorKind::ResourceAlreadyExists {
                 self.launch_if_forgotten(job).await?;
             }

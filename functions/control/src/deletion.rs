@@ -3,6 +3,7 @@
 use domain::resource::{Dataset, Job, Solution};
 use domain::{ApiError, Arn, Resource, ResourceKind, Status};
 use lifecycle::rules;
+use store::Revised;
 use store::resources::ReplaceError;
 
 use crate::Control;
@@ -23,12 +24,14 @@ impl Control {
             let row = self.row(arn).await?;
             rules::must_be_deletable(&row.value)?;
             self.nothing_blocks(&row.value).await?;
-            let mut marked = row.value.clone();
-            if let Some(lifecycle) = marked.lifecycle_mut() {
+            let mut marked = row.clone();
+            if let Some(lifecycle) = marked.value.lifecycle_mut() {
                 lifecycle.advance(Status::DeletePending, (self.clock)()).map_err(ApiError::internal)?;
             }
-            match self.resources.replace(&marked, row.revision).await {
-                Ok(revision) => return self.finish_or_launch(row.value, marked, revision).await,
+            match self.resources.replace(&marked).await {
+                Ok(revision) => {
+                    return self.finish_or_launch(Revised { revision, ..row }, marked.value).await;
+                }
                 Err(ReplaceError::Conflict { .. }) => continue,
                 Err(ReplaceError::Store(error)) => return Err(ApiError::internal(error)),
             }
@@ -36,19 +39,15 @@ impl Control {
         Err(ApiError::in_use(format!("Resource Arn {arn} is being changed by others; try again.")))
     }
 
-    async fn finish_or_launch(
-        &self,
-        before: Resource,
-        marked: Resource,
-        revision: u64,
-    ) -> Result<(), ApiError> {
+    /// `before` is what to go back to, at the revision of what was marked.
+    async fn finish_or_launch(&self, before: Revised<Resource>, marked: Resource) -> Result<(), ApiError> {
         let arn = marked.arn();
         if marked.lifecycle().is_none() {
             return self.resources.delete(arn).await.map_err(ApiError::internal);
         }
         let Err(error) = self.launcher.launch(Job::Delete(arn.clone())).await else { return Ok(()) };
         // Nobody will delete it, so it must not say that somebody does.
-        self.resources.replace(&before, revision).await.map_err(ApiError::internal)?;
+        self.resources.replace(&before).await.map_err(ApiError::internal)?;
         Err(ApiError::internal(error))
     }
 

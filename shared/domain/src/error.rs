@@ -17,6 +17,8 @@ pub enum ErrorKind {
     InvalidNextToken,
     /// More tags than a resource may carry.
     TooManyTags,
+    /// More keys of tags than a resource may carry.
+    TooManyTagKeys,
     /// The request is not JSON, or a member has the wrong JSON type.
     Malformed,
     /// The operation exists in Personalize and is not built here yet, or does not exist at all.
@@ -36,6 +38,7 @@ impl ErrorKind {
             Self::LimitExceeded => "LimitExceededException",
             Self::InvalidNextToken => "InvalidNextTokenException",
             Self::TooManyTags => "TooManyTagsException",
+            Self::TooManyTagKeys => "TooManyTagKeysException",
             Self::Malformed => "SerializationException",
             Self::UnknownOperation => "UnknownOperationException",
             Self::Internal => "InternalFailure",

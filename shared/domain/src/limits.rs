@@ -28,6 +28,14 @@ pub const SEGMENT_USERS_MAX: usize = 5_000_000;
 pub const SEGMENT_ITEM_QUERIES_MAX: usize = 500;
 /// Most lines in one input file of a segment job of `aws-item-attribute-affinity` (the same).
 pub const SEGMENT_ATTRIBUTE_QUERIES_MAX: usize = 10;
+/// Most tags of one resource (guide).
+pub const TAGS_MAX: usize = 50;
+/// Most tags, or keys of tags, in one request (botocore `Tags`, `TagKeys`).
+pub const TAGS_PER_REQUEST_MAX: usize = 200;
+/// Longest key of a tag, in characters (botocore `TagKey`).
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Longest value of a tag, in characters (botocore `TagValue`).
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
 /// Page size of the list operations when `maxResults` is absent, and its maximum (botocore `MaxResults`).
 pub const LIST_RESULTS_MAX: usize = 100;
 /// How often a step that was cut off is tried again before its resource ends as CREATE FAILED.

@@ -8,7 +8,7 @@
 
 use domain::hash::fnv1a64;
 use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingType};
-use domain::{ApiError, Arn, EpochMillis, ErrorKind, Resource, ResourceKind, Status, TrainingData};
+use domain::{ApiError, Arn, EpochMillis, ErrorKind, Resource, ResourceKind, Status, Tags, TrainingData};
 use store::{Resources, Revised};
 
 use crate::version::{self, Asked};
@@ -140,7 +140,7 @@ pub async fn version_for(
     let asked = Asked { id, name: None, training_type: TrainingType::Automatic, data, now };
     let version = version::pending(&solution, asked)?;
     let job = Job::Train(version.arn.clone());
-    match children::create(resources, &version.into(), vec![row, interactions]).await {
+    match children::create(resources, &version.into(), &Tags::default(), vec![row, interactions]).await {
         Ok(()) => Ok(Some(job)),
         // Somebody else was as quick; starting a job twice is harmless.
         Err(error) if error.kind == ErrorKind::ResourceAlreadyExists => Ok(Some(job)),

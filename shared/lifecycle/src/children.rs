@@ -4,7 +4,7 @@
 //! the parents' rows. Both writes hold only at the revision that was read before, so of a delete and
 //! a create at the same moment one fails and looks again.
 
-use domain::{ApiError, Resource};
+use domain::{ApiError, Resource, Tags};
 use store::resources::{CreateError, ReplaceError};
 use store::{Resources, Revised};
 
@@ -13,16 +13,17 @@ use crate::rules;
 /// How often a parent that others keep writing is read again.
 const HOLD_ATTEMPTS_MAX: u32 = 12;
 
-/// Creates a resource under parents as they were read.
+/// Creates a resource with its tags under parents as they were read.
 ///
 /// Fails with `ResourceAlreadyExists` when its ARN is taken; with `ResourceNotFound` or
 /// `ResourceInUse` when a parent was deleted in the meantime.
 pub async fn create(
     resources: &Resources,
     child: &Resource,
+    tags: &Tags,
     parents: Vec<Revised<Resource>>,
 ) -> Result<(), ApiError> {
-    resources.create(child).await.map_err(|error| match error {
+    resources.create_tagged(child, tags).await.map_err(|error| match error {
         CreateError::AlreadyExists { arn } => ApiError::already_exists(&arn),
         CreateError::Store(error) => ApiError::internal(error),
     })?;
@@ -38,7 +39,7 @@ pub async fn create(
 /// Writes a parent as it is, which only works while nobody has begun to delete it.
 async fn hold(resources: &Resources, mut parent: Revised<Resource>) -> Result<(), ApiError> {
     for _ in 0..HOLD_ATTEMPTS_MAX {
-        match resources.replace(&parent.value, parent.revision).await {
+        match resources.replace(&parent).await {
             Ok(_) => return Ok(()),
             Err(ReplaceError::Conflict { arn, .. }) => {
                 let found = resources.get(&arn).await.map_err(ApiError::internal)?;

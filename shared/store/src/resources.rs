@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Arn, Resource, ResourceKind};
+use domain::{Arn, Resource, ResourceKind, Tags};
 
 pub use self::errors::{CreateError, ReplaceError, UpdateError};
 pub use self::query::Listing;
@@ -25,6 +25,8 @@ const UPDATE_ATTEMPTS_MAX: u32 = 12;
 pub struct Revised<T> {
     /// The value.
     pub value: T,
+    /// What its callers hung on it.
+    pub tags: Tags,
     /// Its revision, from 1.
     pub revision: u64,
 }
@@ -44,12 +46,17 @@ impl Resources {
 
     /// Adds a resource, unless its ARN (and with it its name) is taken.
     pub async fn create(&self, resource: &Resource) -> Result<(), CreateError> {
+        self.create_tagged(resource, &Tags::default()).await
+    }
+
+    /// The same with tags.
+    pub async fn create_tagged(&self, resource: &Resource, tags: &Tags) -> Result<(), CreateError> {
         let arn = resource.arn();
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row::to_row(resource, 1)))
+            .set_item(Some(row::to_row(resource, tags, 1)))
             .condition_expression("attribute_not_exists(#arn)")
             .expression_attribute_names("#arn", RESOURCES.range);
         match put.send().await {
@@ -80,19 +87,21 @@ impl Resources {
     /// Reads a resource of one kind. An ARN that names another kind finds nothing.
     pub async fn get_as<R: TryFrom<Resource>>(&self, arn: &Arn) -> Result<Option<Revised<R>>, StoreError> {
         let found = self.get(arn).await?;
-        Ok(found.and_then(|Revised { value, revision }| {
-            Some(Revised { value: R::try_from(value).ok()?, revision })
+        Ok(found.and_then(|Revised { value, tags, revision }| {
+            Some(Revised { value: R::try_from(value).ok()?, tags, revision })
         }))
     }
 
-    /// Writes a resource if it is still at `revision`, and answers with its new revision.
-    pub async fn replace(&self, resource: &Resource, revision: u64) -> Result<u64, ReplaceError> {
-        let arn = resource.arn();
+    /// Writes a resource, with its tags, if it is still at the revision that it was read at, and answers
+    /// with its new revision.
+    pub async fn replace(&self, next: &Revised<Resource>) -> Result<u64, ReplaceError> {
+        let Revised { value: resource, tags, revision } = next;
+        let (arn, revision) = (resource.arn(), *revision);
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row::to_row(resource, revision + 1)))
+            .set_item(Some(row::to_row(resource, tags, revision + 1)))
             .condition_expression("#revision = :read")
             .expression_attribute_names("#revision", row::REVISION)
             .expression_attribute_values(":read", AttributeValue::N(revision.to_string()));
@@ -119,16 +128,44 @@ impl Resources {
         R: TryFrom<Resource> + Into<Resource> + Clone,
         E: std::error::Error + 'static,
     {
+        let changed = self.update_row(arn, |row| {
+            let Ok(mut value) = R::try_from(row.value.clone()) else { return Ok(None) };
+            change(&mut value)?;
+            row.value = value.clone().into();
+            Ok(Some(value))
+        });
+        Ok(changed.await?.flatten())
+    }
+
+    /// The same for the tags of a resource of any kind; `change` sees the resource too.
+    pub async fn update_tags<E: std::error::Error + 'static>(
+        &self,
+        arn: &Arn,
+        mut change: impl FnMut(&Resource, &mut Tags) -> Result<(), E>,
+    ) -> Result<Option<Tags>, UpdateError<E>> {
+        let changed = self.update_row(arn, |row| {
+            change(&row.value, &mut row.tags)?;
+            Ok(row.tags.clone())
+        });
+        changed.await
+    }
+
+    /// Reads a row, changes it and writes it back, until nobody wrote in between. Answers with what the
+    /// change made.
+    async fn update_row<T, E: std::error::Error + 'static>(
+        &self,
+        arn: &Arn,
+        mut change: impl FnMut(&mut Revised<Resource>) -> Result<T, E>,
+    ) -> Result<Option<T>, UpdateError<E>> {
         for attempt in 0..UPDATE_ATTEMPTS_MAX {
-            let Some(Revised { value: before, revision }) = self.get(arn).await? else { return Ok(None) };
-            let Ok(mut value) = R::try_from(before.clone()) else { return Ok(None) };
-            change(&mut value).map_err(UpdateError::Refused)?;
-            let after: Resource = value.clone().into();
+            let Some(before) = self.get(arn).await? else { return Ok(None) };
+            let mut after = before.clone();
+            let made = change(&mut after).map_err(UpdateError::Refused)?;
             if after == before {
-                return Ok(Some(value));
+                return Ok(Some(made));
             }
-            match self.replace(&after, revision).await {
-                Ok(_) => return Ok(Some(value)),
+            match self.replace(&after).await {
+                Ok(_) => return Ok(Some(made)),
                 Err(ReplaceError::Conflict { .. }) => {
                     let wait = full_jitter(attempt, Duration::from_millis(4), Duration::from_millis(250));
                     tokio::time::sleep(wait).await;

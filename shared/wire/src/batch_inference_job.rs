@@ -44,7 +44,6 @@ impl CreateBatchInferenceJob {
             }
             None => BTreeMap::new(),
         };
-        members.no_tags()?;
         Ok(Self { order, item_exploration_config })
     }
 }

@@ -13,7 +13,6 @@ use crate::shape::Shape;
 pub fn parse(members: &Members<'_>) -> Result<BatchOrder, ApiError> {
     let order = batch_job::order(members, SEGMENT_USERS_MAX)?;
     members.not_available("filterArn", "filtering the users of a segment")?;
-    members.no_tags()?;
     Ok(order)
 }
 

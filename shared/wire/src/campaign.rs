@@ -42,7 +42,6 @@ impl CreateCampaign {
             min_provisioned_tps: members.optional("minProvisionedTPS", tps)?,
             config: members.optional("campaignConfig", campaign_config)?,
         };
-        members.no_tags()?;
         let reference = Some(&request.solution_version);
         follows_only_latest(reference, request.config.as_ref())?;
         Ok(request)

@@ -25,14 +25,12 @@ pub struct CreateDataset {
 impl CreateDataset {
     /// Checks the request.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
-        let request = Self {
+        Ok(Self {
             name: members.required("name", Member::name)?,
             schema: members.required("schemaArn", Member::arn)?,
             dataset_group: members.required("datasetGroupArn", Member::arn)?,
             dataset_type: members.required("datasetType", dataset_type)?,
-        };
-        members.no_tags()?;
-        Ok(request)
+        })
     }
 }
 

@@ -26,7 +26,6 @@ impl CreateDatasetGroup {
         let role_arn = members.optional("roleArn", Member::role_arn)?;
         let domain = members.optional("domain", |m| m.word(DOMAINS))?.map(str::to_owned);
         members.not_available("kmsKeyArn", "encryption with a key of your own")?;
-        members.no_tags()?;
         Ok(Self { name, role_arn, domain })
     }
 }

@@ -32,7 +32,6 @@ impl CreateDatasetImportJob {
         let role_arn = members.optional("roleArn", Member::role_arn)?;
         let mode = members.optional("importMode", |m| m.word(&["FULL", "INCREMENTAL"]))?;
         members.not_available("publishAttributionMetricsToS3", "publishing of attribution metrics")?;
-        members.no_tags()?;
         let import_mode = match mode {
             Some("INCREMENTAL") => ImportMode::Incremental,
             _ => ImportMode::Full,

@@ -19,12 +19,10 @@ pub struct CreateEventTracker {
 impl CreateEventTracker {
     /// Checks the request.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
-        let request = Self {
+        Ok(Self {
             name: members.required("name", Member::name)?,
             dataset_group: members.required("datasetGroupArn", Member::arn)?,
-        };
-        members.no_tags()?;
-        Ok(request)
+        })
     }
 }
 

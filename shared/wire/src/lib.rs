@@ -27,6 +27,7 @@ pub mod runtime;
 pub mod schema;
 pub mod solution;
 pub mod solution_version;
+pub mod tags;
 
 mod constraints;
 mod tuning;

@@ -91,11 +91,6 @@ impl<'a> Members<'a> {
             self.path_of(name)
         )))
     }
-
-    /// Refuses tags, which no resource keeps yet.
-    pub fn no_tags(&self) -> Result<(), ApiError> {
-        self.not_available("tags", "tagging of resources")
-    }
 }
 
 /// One member with its value.

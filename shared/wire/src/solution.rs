@@ -56,7 +56,6 @@ impl CreateSolution {
         }
         let perform_auto_training = perform_auto_training.unwrap_or(false);
         tuning::agree(search, config.as_ref())?;
-        members.no_tags()?;
         // Notebooks send an empty event type where they mean none.
         let event_type = event_type.filter(|text| !text.is_empty());
         Ok(Self { name, dataset_group, recipe, search, event_type, config, perform_auto_training })

@@ -34,7 +34,6 @@ impl CreateSolutionVersion {
                 )));
             }
         };
-        members.no_tags()?;
         Ok(Self { name, solution, mode })
     }
 }

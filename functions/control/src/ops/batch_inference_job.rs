@@ -22,6 +22,7 @@ const LIST: List<BatchInferenceJob> = List {
 /// `CreateBatchInferenceJob`. Whether the input can be read is found out by the job.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let CreateBatchInferenceJob { order, item_exploration_config } = CreateBatchInferenceJob::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let version = control.active_parent::<SolutionVersion>(&order.solution_version).await?;
     answers_lines(lifecycle::version::recipe(&version.value.recipe)?)?;
     exploration(&version.value.recipe, &item_exploration_config)?;
@@ -36,7 +37,9 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::pending((control.clock)()),
     };
     let arn = job.arn.clone();
-    control.create_and_launch(job, vec![version.row, solution.row], Job::BatchInference(arn.clone())).await?;
+    control
+        .create_and_launch(job, tags, vec![version.row, solution.row], Job::BatchInference(arn.clone()))
+        .await?;
     Ok(Some(Shape::new().arn("batchInferenceJobArn", &arn).into()))
 }
 

@@ -21,6 +21,7 @@ const LIST: List<BatchSegmentJob> = List {
 /// `CreateBatchSegmentJob`. Whether the input can be read is found out by the job.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let order = shapes::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let version = control.active_parent::<SolutionVersion>(&order.solution_version).await?;
     let recipe = lifecycle::version::recipe(&version.value.recipe)?;
     if recipe.recipe_type != RecipeType::UserSegmentation {
@@ -41,7 +42,9 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::pending((control.clock)()),
     };
     let arn = job.arn.clone();
-    control.create_and_launch(job, vec![version.row, solution.row], Job::BatchSegment(arn.clone())).await?;
+    control
+        .create_and_launch(job, tags, vec![version.row, solution.row], Job::BatchSegment(arn.clone()))
+        .await?;
     Ok(Some(Shape::new().arn("batchSegmentJobArn", &arn).into()))
 }
 

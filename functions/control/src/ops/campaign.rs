@@ -28,6 +28,7 @@ const LIST: List<Campaign> = List {
 /// `CreateCampaign`. The campaign serves once its version's lists are published.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateCampaign::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let Parent { value: version, row: version_row } = referenced(control, &request.solution_version).await?;
     serves_items(&version.recipe)?;
     exploration_of(&version.recipe, request.config.as_ref())?;
@@ -45,7 +46,9 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::pending((control.clock)()),
     };
     let arn = campaign.arn.clone();
-    control.create_and_launch(campaign, vec![version_row, solution.row], Job::Deploy(arn.clone())).await?;
+    control
+        .create_and_launch(campaign, tags, vec![version_row, solution.row], Job::Deploy(arn.clone()))
+        .await?;
     Ok(Some(Shape::new().arn("campaignArn", &arn).into()))
 }
 

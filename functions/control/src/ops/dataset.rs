@@ -21,6 +21,7 @@ const LIST: List<Dataset> = List {
 /// `CreateDataset`. At most one of each type in a group; the schema must hold what the type needs.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateDataset::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let schema = control.parent::<Schema>(&request.schema).await?;
     if schema.value.domain != group.value.domain {
@@ -56,7 +57,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::active((control.clock)()),
     };
     let answer = Shape::new().arn("datasetArn", &dataset.arn);
-    control.create(dataset, vec![group.row, schema.row]).await?;
+    control.create(dataset, tags, vec![group.row, schema.row]).await?;
     Ok(Some(answer.into()))
 }
 

@@ -16,6 +16,7 @@ const LIST: List<DatasetGroup> =
 /// `CreateDatasetGroup`. A group needs no work, so it is active at once.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateDatasetGroup::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let quota = control.quotas.dataset_groups;
     control.room_for("dataset group", ResourceKind::DatasetGroup, None, quota).await?;
     let group = DatasetGroup {
@@ -27,7 +28,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::active((control.clock)()),
     };
     let answer = Shape::new().arn("datasetGroupArn", &group.arn).with_some("domain", group.domain.clone());
-    control.create(group, vec![]).await?;
+    control.create(group, tags, vec![]).await?;
     Ok(Some(answer.into()))
 }
 

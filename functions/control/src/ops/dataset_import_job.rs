@@ -20,6 +20,7 @@ const LIST: List<DatasetImportJob> = List {
 /// `CreateDatasetImportJob`. Whether the location can be read is found out by the job.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateDatasetImportJob::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let dataset = control.active_parent::<Dataset>(&request.dataset).await?;
     if request.import_mode == ImportMode::Incremental && dataset.value.active.is_none() {
         return Err(ApiError::invalid(format!(
@@ -41,7 +42,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::pending((control.clock)()),
     };
     let arn = job.arn.clone();
-    control.create_and_launch(job, vec![dataset.row], Job::Import(arn.clone())).await?;
+    control.create_and_launch(job, tags, vec![dataset.row], Job::Import(arn.clone())).await?;
     Ok(Some(Shape::new().arn("datasetImportJobArn", &arn).into()))
 }
 

@@ -23,6 +23,7 @@ const LIST: List<EventTracker> = List {
 /// a second tracker behind.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateEventTracker::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let id = uuid::Uuid::new_v4().to_string();
     let tracker = EventTracker {
@@ -34,7 +35,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     };
     only_one(control, &tracker).await?;
     let answer = shapes::created(&tracker);
-    control.create(tracker.clone(), vec![group.row]).await?;
+    control.create(tracker.clone(), tags, vec![group.row]).await?;
     if let Err(error) = only_one(control, &tracker).await {
         control.resources.delete(&tracker.arn).await.map_err(ApiError::internal)?;
         return Err(error);

@@ -14,6 +14,7 @@ pub mod recipe;
 pub mod schema;
 pub mod solution;
 pub mod solution_version;
+pub mod tags;
 
 use domain::{ApiError, ErrorKind};
 use serde_json::Value;
@@ -95,6 +96,10 @@ operations! {
     DescribeRecipe => recipe::describe,
     DescribeAlgorithm => recipe::describe_algorithm,
     DescribeFeatureTransformation => recipe::describe_feature_transformation,
+
+    TagResource => tags::tag,
+    UntagResource => tags::untag,
+    ListTagsForResource => tags::list,
 }
 
 /// Operations of Personalize that Osusume does not have yet. With [`BUILT`] they are the whole API.
@@ -118,11 +123,8 @@ pub const NOT_BUILT: &[&str] = &[
     "ListMetricAttributionMetrics",
     "ListMetricAttributions",
     "ListRecommenders",
-    "ListTagsForResource",
     "StartRecommender",
     "StopRecommender",
-    "TagResource",
-    "UntagResource",
     "UpdateDataset",
     "UpdateMetricAttribution",
     "UpdateRecommender",

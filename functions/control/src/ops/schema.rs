@@ -1,7 +1,7 @@
 //! Schemas.
 
 use domain::resource::Schema;
-use domain::{ApiError, ResourceKind};
+use domain::{ApiError, ResourceKind, Tags};
 use wire::schema::{self as shapes, CreateSchema};
 use wire::shape::Shape;
 use wire::{Member, Members};
@@ -30,7 +30,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         created: (control.clock)(),
     };
     let answer = Shape::new().arn("schemaArn", &schema.arn);
-    control.create(schema, vec![]).await?;
+    control.create(schema, Tags::default(), vec![]).await?;
     Ok(Some(answer.into()))
 }
 

@@ -25,6 +25,7 @@ const LIST: List<Solution> = List {
 /// begins at once.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolution::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let recipe = version::trained_recipe(request.recipe.as_ref(), request.config.as_ref())?;
     version::hyperparameters(recipe, request.config.as_ref())?;
     tuning::candidates(request.search, recipe, request.config.as_ref())?;
@@ -44,7 +45,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::active((control.clock)()),
     };
     let arn = solution.arn.clone();
-    control.create(solution, vec![group.row]).await?;
+    control.create(solution, tags, vec![group.row]).await?;
     train_by_itself(control, &arn).await;
     Ok(Some(Shape::new().arn("solutionArn", &arn).into()))
 }

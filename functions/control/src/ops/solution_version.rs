@@ -25,6 +25,7 @@ const LIST: List<SolutionVersion> = List {
 /// `CreateSolutionVersion`. Starts a training on what the group's datasets hold now.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolutionVersion::parse(members)?;
+    let tags = wire::tags::given(members)?;
     let Parent { value: solution, row } = control.active_parent::<Solution>(&request.solution).await?;
     let before = match request.mode {
         TrainingMode::Full => None,
@@ -54,7 +55,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         None => full,
     };
     let arn = version.arn.clone();
-    control.create_and_launch(version, vec![row, interactions.row], Job::Train(arn.clone())).await?;
+    control.create_and_launch(version, tags, vec![row, interactions.row], Job::Train(arn.clone())).await?;
     Ok(Some(Shape::new().arn("solutionVersionArn", &arn).into()))
 }
 

@@ -129,7 +129,7 @@ impl App {
         let arn: Arn = arn.parse().unwrap();
         let mut row = self.control.resources.get(&arn).await.unwrap().expect("it exists");
         row.value.lifecycle_mut().unwrap().status = status;
-        self.control.resources.replace(&row.value, row.revision).await.unwrap();
+        self.control.resources.replace(&row).await.unwrap();
     }
 
     pub async fn group(&self, name: &str) -> String {

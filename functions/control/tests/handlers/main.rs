@@ -7,5 +7,6 @@ mod creation;
 mod deletion;
 mod lists;
 mod options;
+mod tags;
 mod tuning;
 mod versions;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Arn, EpochMillis, Resource, ResourceKind};
+use domain::{Arn, EpochMillis, Resource, ResourceKind, Tags};
 
 use super::Revised;
 use crate::error::StoreError;
@@ -13,6 +13,8 @@ use crate::tables::{BY_CREATION, BY_PARENT, RESOURCES, UNFINISHED};
 pub(super) const REVISION: &str = "revision";
 /// Attribute of the resource itself, as JSON.
 const RESOURCE: &str = "resource";
+/// Attribute of the resource's tags, as JSON; absent where there are none.
+const TAGS: &str = "tags";
 
 /// The kinds that have rows; the others are part of the code.
 pub(super) const STORED_KINDS: [ResourceKind; 10] = [
@@ -46,9 +48,9 @@ pub(super) fn key(arn: &Arn) -> Row {
     ])
 }
 
-/// Everything beside `resource` and `revision` is a copy for keys and for people who look into the
-/// table.
-pub(super) fn to_row(resource: &Resource, revision: u64) -> Row {
+/// Everything beside `resource`, `tags` and `revision` is a copy for keys and for people who look into
+/// the table.
+pub(super) fn to_row(resource: &Resource, tags: &Tags, revision: u64) -> Row {
     let json =
         serde_json::to_string(resource).expect("resources have string keys and no failing serializers");
     let arn = resource.arn();
@@ -57,6 +59,9 @@ pub(super) fn to_row(resource: &Resource, revision: u64) -> Row {
     let mut row = key(arn);
     let mut add = |name: &str, value| row.insert(name.to_owned(), value);
     add(RESOURCE, text(json));
+    if !tags.is_empty() {
+        add(TAGS, text(serde_json::to_string(tags).expect("tags are strings")));
+    }
     add(REVISION, number(revision));
     add("created", number(created.0));
     add("status", text(resource.lifecycle().map_or("ACTIVE", |l| l.status.as_str())));
@@ -81,13 +86,22 @@ pub(super) fn from_row(table: &str, row: &Row) -> Result<Revised<Resource>, Stor
         .and_then(|a| a.as_n().ok())
         .and_then(|n| n.parse().ok())
         .ok_or_else(|| missing(REVISION))?;
-    let value = serde_json::from_str(json).map_err(|error| StoreError::Corrupt {
-        key: arn.to_owned(),
-        table: table.to_owned(),
-        problem: format!("attribute '{RESOURCE}' is not a resource"),
-        cause: Some(error.into()),
-    })?;
-    Ok(Revised { value, revision })
+    let corrupt = |problem: String| {
+        |error: serde_json::Error| StoreError::Corrupt {
+            key: arn.to_owned(),
+            table: table.to_owned(),
+            problem,
+            cause: Some(error.into()),
+        }
+    };
+    let value =
+        serde_json::from_str(json).map_err(corrupt(format!("attribute '{RESOURCE}' is not a resource")))?;
+    let tags = match row.get(TAGS).map(|a| a.as_s().map(String::as_str)) {
+        None => Tags::default(),
+        Some(json) => serde_json::from_str(json.map_err(|_| missing(TAGS))?)
+            .map_err(corrupt(format!("attribute '{TAGS}' does not hold tags")))?,
+    };
+    Ok(Revised { value, tags, revision })
 }
 
 /// Sort key of the index by creation. Milliseconds with fixed width sort like numbers until the

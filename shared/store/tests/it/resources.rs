@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use domain::resource::{Campaign, CampaignUpdate, DatasetGroup, Schema};
-use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slots, Status};
+use domain::{Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slots, Status, Tags};
 use embedded::Embedded;
 use store::resources::{CreateError, ReplaceError, UpdateError};
-use store::{Resources, StoreError, tables};
+use store::{Resources, Revised, StoreError, tables};
 
 async fn resources() -> (Embedded, Resources) {
     let embedded = Embedded::in_memory().await.expect("empty services");
@@ -42,6 +42,11 @@ fn campaign(name: &str, solution: &str, lifecycle: Lifecycle) -> Campaign {
         attempts: 0,
         lifecycle,
     }
+}
+
+/// A group as if it had been read at a revision.
+fn at(revision: u64, group: &DatasetGroup) -> Revised<Resource> {
+    Revised { value: group.clone().into(), tags: Tags::default(), revision }
 }
 
 fn names(resources: &[Resource]) -> Vec<&str> {
@@ -85,15 +90,48 @@ async fn a_write_from_an_old_revision_is_a_conflict() {
     let mut films = group("films", 0);
     resources.create(&films.clone().into()).await.expect("a free name");
     films.domain = Some("ECOMMERCE".into());
-    assert_eq!(resources.replace(&films.clone().into(), 1).await.expect("revision 1"), 2);
+    assert_eq!(resources.replace(&at(1, &films)).await.expect("revision 1"), 2);
 
     films.domain = None;
-    let late = resources.replace(&films.clone().into(), 1).await;
+    let late = resources.replace(&at(1, &films)).await;
     assert!(matches!(late, Err(ReplaceError::Conflict { revision: 1, .. })), "{late:?}");
-    let unknown = resources.replace(&group("music", 0).into(), 1).await;
+    let unknown = resources.replace(&at(1, &group("music", 0))).await;
     assert!(matches!(unknown, Err(ReplaceError::Conflict { .. })), "{unknown:?}");
     let found = resources.get_as::<DatasetGroup>(&films.arn).await.expect("a read").expect("a row");
     assert_eq!((found.value.domain.as_deref(), found.revision), (Some("ECOMMERCE"), 2));
+}
+
+#[tokio::test]
+async fn tags_stay_with_their_resource_until_it_goes() {
+    let (_embedded, resources) = resources().await;
+    let mut films = group("films", 0);
+    let mut tags = Tags::default();
+    tags.set("team".into(), "films".into());
+    resources.create_tagged(&films.clone().into(), &tags).await.expect("a free name");
+    // A step that knows nothing of tags.
+    let change = |g: &mut DatasetGroup| {
+        g.domain = Some("ECOMMERCE".into());
+        Ok::<_, std::io::Error>(())
+    };
+    films = resources.update(&films.arn, change).await.expect("an update").expect("a row");
+    let found = resources.get(&films.arn).await.expect("a read").expect("a row");
+    assert_eq!((&found.value, &found.tags), (&films.clone().into(), &tags));
+
+    let add = |resource: &Resource, tags: &mut Tags| {
+        assert_eq!(resource.arn().tail(), "films");
+        tags.set("stage".into(), "test".into());
+        Ok::<_, std::io::Error>(())
+    };
+    let added = resources.update_tags(&films.arn, add).await.expect("an update").expect("a row");
+    let found = resources.get(&films.arn).await.expect("a read").expect("a row");
+    assert_eq!((&found.value, &found.tags), (&films.clone().into(), &added));
+    assert_eq!(added.iter().count(), 2);
+
+    resources.delete(&films.arn).await.expect("a delete");
+    assert_eq!(resources.update_tags(&films.arn, add).await.expect("no row"), None);
+    resources.create(&films.clone().into()).await.expect("the name is free again");
+    let found = resources.get(&films.arn).await.expect("a read").expect("a row");
+    assert!(found.tags.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
