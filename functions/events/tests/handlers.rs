@@ -98,6 +98,7 @@ impl App {
                 dataset_type: kind,
                 schema: schema.arn.clone(),
                 active: None,
+                latest_update: None,
                 lifecycle: life.clone(),
             };
             app.resources.create(&schema.into()).await.unwrap();

@@ -72,6 +72,14 @@ impl Column {
         self.select(std::iter::empty())
     }
 
+    /// Adds rows without a value.
+    fn push_nothing(&mut self, rows: usize) {
+        match &mut self.cells {
+            Cells::Text { codes, .. } => codes.extend(std::iter::repeat_n(NO_VALUE, rows)),
+            Cells::Number(values) => values.extend(std::iter::repeat_n(f32::NAN, rows)),
+        }
+    }
+
     /// Adds rows of a column with the same texts.
     pub fn extend_from(&mut self, other: &Self, rows: std::ops::Range<usize>) {
         match (&mut self.cells, &other.cells) {
@@ -132,6 +140,8 @@ type Broken = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct ColumnReader {
     columns: Vec<Column>,
+    // For each column whether parts may lack it: they were imported before it was added to the schema.
+    optional: Vec<bool>,
     // Numbers of the distinct texts of each column.
     numbers: Vec<HashMap<Box<str>, u32>>,
 }
@@ -143,26 +153,41 @@ impl ColumnReader {
             _ => Cells::Number(vec![]),
         };
         let columns = fields.iter().map(|field| Column { name: field.name.clone(), cells: cells(field) });
-        Self { columns: columns.collect(), numbers: vec![HashMap::new(); fields.len()] }
+        Self {
+            columns: columns.collect(),
+            optional: fields.iter().map(|field| field.nullable).collect(),
+            numbers: vec![HashMap::new(); fields.len()],
+        }
     }
 
-    /// Where the columns stand in a part.
-    pub(crate) fn positions(&self, part: &Part) -> Result<Vec<usize>, ReadError> {
-        let position = |column: &Column| {
-            crate::read::position(part, &column.name, "Add it to the schema and import again.")
+    /// Where the columns stand in a part; nothing for one that the part lacks and may lack.
+    pub(crate) fn positions(&self, part: &Part) -> Result<Vec<Option<usize>>, ReadError> {
+        let position = |(column, &optional): (&Column, &bool)| match part.position(&column.name) {
+            None if optional => Ok(None),
+            _ => {
+                crate::read::position(part, &column.name, "Add it to the schema and import again.").map(Some)
+            }
         };
-        self.columns.iter().map(position).collect()
+        self.columns.iter().zip(&self.optional).map(position).collect()
     }
 
     /// Adds the rows of a group that `keep` keeps; all without it.
     pub(crate) fn push(
         &mut self,
         group: &Group<'_>,
-        positions: &[usize],
+        positions: &[Option<usize>],
         keep: Option<&[bool]>,
     ) -> Result<(), Broken> {
         let kept = |row: usize| keep.is_none_or(|keep| keep[row]);
         for ((column, numbers), &at) in self.columns.iter_mut().zip(&mut self.numbers).zip(positions) {
+            let Some(at) = at else {
+                let rows = match keep {
+                    Some(keep) => keep.iter().filter(|&&keep| keep).count(),
+                    None => group.rows()?,
+                };
+                column.push_nothing(rows);
+                continue;
+            };
             match (&mut column.cells, group.column(at)?) {
                 (Cells::Text { distinct, codes }, parts::Column::Text(text)) => {
                     let mut known = vec![NO_VALUE; text.values.len()];
@@ -240,6 +265,8 @@ pub struct Table {
 pub struct TableReader {
     id: &'static str,
     has_created: bool,
+    // Whether parts may lack `CREATION_TIMESTAMP`.
+    created_optional: bool,
     ids: IdTable,
     // The latest row of each id.
     rows: Vec<usize>,
@@ -252,9 +279,11 @@ pub struct TableReader {
 impl TableReader {
     /// A reader of the columns that describe items or users.
     pub fn new(schema: &Schema, dataset_type: DatasetType) -> Self {
+        let created = schema.field("CREATION_TIMESTAMP").filter(|_| dataset_type == DatasetType::Items);
         Self {
             id: if dataset_type == DatasetType::Items { "ITEM_ID" } else { "USER_ID" },
-            has_created: dataset_type == DatasetType::Items && schema.field("CREATION_TIMESTAMP").is_some(),
+            has_created: created.is_some(),
+            created_optional: created.is_some_and(|field| field.nullable),
             ids: IdTable::default(),
             rows: vec![],
             read: 0,
@@ -272,9 +301,12 @@ impl TableReader {
         let part = Part::open(part.into()).map_err(|error| damaged(error.into()))?;
         let id = crate::read::position(&part, self.id, "Import the dataset again.")?;
         let positions = self.columns.positions(&part)?;
-        let created = match self.has_created {
-            true => Some(crate::read::position(&part, "CREATION_TIMESTAMP", "Import the dataset again.")?),
-            false => None,
+        let created = match (self.has_created, part.position("CREATION_TIMESTAMP")) {
+            (false, _) => None,
+            (true, None) if self.created_optional => None,
+            (true, _) => {
+                Some(crate::read::position(&part, "CREATION_TIMESTAMP", "Import the dataset again.")?)
+            }
         };
         for group in part.row_groups() {
             let group = group.map_err(|error| damaged(error.into()))?;
@@ -287,7 +319,7 @@ impl TableReader {
         &mut self,
         group: &Group<'_>,
         id: usize,
-        positions: &[usize],
+        positions: &[Option<usize>],
         created: Option<usize>,
     ) -> Result<(), Broken> {
         let ids = group.text(id)?;
@@ -301,11 +333,11 @@ impl TableReader {
             }
             self.read += 1;
         }
-        if let Some(at) = created {
-            match group.column(at)? {
-                parts::Column::Long(values) => self.created.extend(values),
-                _ => return Err("CREATION_TIMESTAMP is not a whole number".into()),
-            }
+        match created.map(|at| group.column(at)).transpose()? {
+            Some(parts::Column::Long(values)) => self.created.extend(values),
+            Some(_) => return Err("CREATION_TIMESTAMP is not a whole number".into()),
+            None if self.has_created => self.created.extend(std::iter::repeat_n(None, group.rows()?)),
+            None => {}
         }
         self.columns.push(group, positions, None)
     }

@@ -142,7 +142,7 @@ impl InteractionsReader {
         &mut self,
         group: &Group<'_>,
         columns: &Columns,
-        context: &[usize],
+        context: &[Option<usize>],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let users = group.text(columns.user)?;
         let items = group.text(columns.item)?;

@@ -126,10 +126,22 @@ pub struct Dataset {
     /// What training reads: replaced by one conditional write when an import is whole.
     pub active: Option<Snapshot>,
     /// Status and dates.
+    /// The latest change of its schema.
+    #[serde(default)]
+    pub latest_update: Option<DatasetUpdate>,
     pub lifecycle: Lifecycle,
 }
 
 /// Whether an import replaces or appends.
+/// A change of a dataset by `UpdateDataset`. It is in force at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetUpdate {
+    /// The schema that replaced the one before.
+    pub schema: Arn,
+    /// Status and dates of the change.
+    pub lifecycle: Lifecycle,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImportMode {
     /// Replaces what was imported before.

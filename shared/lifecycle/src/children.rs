@@ -37,7 +37,9 @@ pub async fn create(
 }
 
 /// Writes a parent as it is, which only works while nobody has begun to delete it.
-async fn hold(resources: &Resources, mut parent: Revised<Resource>) -> Result<(), ApiError> {
+///
+/// Fails with `ResourceNotFound` or `ResourceInUse` when somebody has.
+pub async fn hold(resources: &Resources, mut parent: Revised<Resource>) -> Result<(), ApiError> {
     for _ in 0..HOLD_ATTEMPTS_MAX {
         match resources.replace(&parent).await {
             Ok(_) => return Ok(()),

@@ -1,6 +1,6 @@
 //! Datasets: `CreateDataset` and what describe and list show.
 
-use domain::resource::{Dataset, DatasetType};
+use domain::resource::{Dataset, DatasetType, DatasetUpdate};
 use domain::{ApiError, Arn};
 use serde_json::Value;
 
@@ -34,6 +34,25 @@ impl CreateDataset {
     }
 }
 
+/// `UpdateDataset`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateDataset {
+    /// Which dataset.
+    pub dataset: Arn,
+    /// What its rows look like from now on.
+    pub schema: Arn,
+}
+
+impl UpdateDataset {
+    /// Checks the request.
+    pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            dataset: members.required("datasetArn", Member::arn)?,
+            schema: members.required("schemaArn", Member::arn)?,
+        })
+    }
+}
+
 fn dataset_type(member: &Member<'_>) -> Result<DatasetType, ApiError> {
     let text = member.sized_text(0, DATASET_TYPE_CHARS_MAX)?;
     if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphabetic() || c == '_') {
@@ -55,7 +74,12 @@ pub fn describe(dataset: &Dataset) -> Value {
     summary_shape(dataset)
         .arn("datasetGroupArn", &dataset.dataset_group)
         .arn("schemaArn", &dataset.schema)
+        .with_some("latestDatasetUpdate", dataset.latest_update.as_ref().map(update))
         .into()
+}
+
+fn update(update: &DatasetUpdate) -> Value {
+    Shape::new().arn("schemaArn", &update.schema).lifecycle(&update.lifecycle).into()
 }
 
 /// An element of `ListDatasets`.

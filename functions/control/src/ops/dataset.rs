@@ -1,14 +1,18 @@
 //! Datasets.
 
-use domain::resource::{Dataset, DatasetGroup, Schema};
-use domain::{ApiError, Lifecycle, ResourceKind};
-use wire::dataset::{self as shapes, CreateDataset};
+use domain::resource::{Dataset, DatasetGroup, DatasetType, DatasetUpdate, Schema};
+use domain::{ApiError, Lifecycle, Resource, ResourceKind};
+use lifecycle::children;
+use store::Revised;
+use store::resources::ReplaceError;
+use wire::dataset::{self as shapes, CreateDataset, UpdateDataset};
 use wire::shape::Shape;
 use wire::{Member, Members};
 
 use super::Output;
 use super::schema::refused;
 use crate::Control;
+use crate::find::Parent;
 use crate::pages::List;
 
 const LIST: List<Dataset> = List {
@@ -24,28 +28,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let tags = wire::tags::given(members)?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let schema = control.parent::<Schema>(&request.schema).await?;
-    if schema.value.domain != group.value.domain {
-        let domain = |domain: &Option<String>| domain.clone().unwrap_or_else(|| "no domain".to_owned());
-        return Err(ApiError::invalid(format!(
-            "The schema {} has {}, the dataset group {} has {}: use a schema of the same domain.",
-            schema.value.arn,
-            domain(&schema.value.domain),
-            group.value.arn,
-            domain(&group.value.domain)
-        )));
-    }
-    let checked = dataset::schema::Schema::parse(&schema.value.schema).map_err(refused)?;
-    if let Some(named) = checked.dataset_type
-        && named != request.dataset_type
-    {
-        return Err(ApiError::invalid(format!(
-            "'{}' at 'datasetType' does not fit the schema {}, whose record is named for {}.",
-            request.dataset_type.as_str(),
-            schema.value.arn,
-            named.as_str()
-        )));
-    }
-    checked.check_for_domain(request.dataset_type, group.value.domain.as_deref()).map_err(refused)?;
+    fitting(&schema.value, &group.value, request.dataset_type)?;
     let tail = format!("{}/{}", group.value.name, request.dataset_type.as_str());
     let dataset = Dataset {
         arn: control.scope.arn(ResourceKind::Dataset, &tail),
@@ -54,11 +37,95 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         dataset_type: request.dataset_type,
         schema: request.schema,
         active: None,
+        latest_update: None,
         lifecycle: Lifecycle::active((control.clock)()),
     };
     let answer = Shape::new().arn("datasetArn", &dataset.arn);
     control.create(dataset, tags, vec![group.row, schema.row]).await?;
     Ok(Some(answer.into()))
+}
+
+/// The fields of a schema that a dataset of this type may have in this group.
+fn fitting(
+    schema: &Schema,
+    group: &DatasetGroup,
+    dataset_type: DatasetType,
+) -> Result<dataset::Schema, ApiError> {
+    if schema.domain != group.domain {
+        let domain = |domain: &Option<String>| domain.clone().unwrap_or_else(|| "no domain".to_owned());
+        return Err(ApiError::invalid(format!(
+            "The schema {} has {}, the dataset group {} has {}: use a schema of the same domain.",
+            schema.arn,
+            domain(&schema.domain),
+            group.arn,
+            domain(&group.domain)
+        )));
+    }
+    let checked = dataset::Schema::parse(&schema.schema).map_err(refused)?;
+    if let Some(named) = checked.dataset_type
+        && named != dataset_type
+    {
+        return Err(ApiError::invalid(format!(
+            "'{}' at 'datasetType' does not fit the schema {}, whose record is named for {}.",
+            dataset_type.as_str(),
+            schema.arn,
+            named.as_str()
+        )));
+    }
+    checked.check_for_domain(dataset_type, group.domain.as_deref()).map_err(refused)?;
+    Ok(checked)
+}
+
+/// `UpdateDataset`: another schema for what is imported or put from now on. What is there stays, without
+/// values in the columns that are new.
+///
+/// An import follows the schema from its beginning to its end, so it must have ended.
+pub async fn update(control: &Control, members: &Members<'_>) -> Output {
+    let request = UpdateDataset::parse(members)?;
+    let Parent { value: before, row } = control.active_parent::<Dataset>(&request.dataset).await?;
+    if before.dataset_type == DatasetType::Interactions {
+        return Err(ApiError::invalid(format!(
+            "{} is an Interactions dataset; only the schemas of Items and Users datasets can be replaced.",
+            before.arn
+        )));
+    }
+    let schema = control.parent::<Schema>(&request.schema).await?;
+    let group: DatasetGroup = control.find(&before.dataset_group).await?;
+    let present: Schema = control.find(&before.schema).await?;
+    let present = dataset::Schema::parse(&present.schema).map_err(ApiError::internal)?;
+    fitting(&schema.value, &group, before.dataset_type)?.check_replaces(&present).map_err(refused)?;
+    nothing_imports(control, &before).await?;
+    let lifecycle = Lifecycle::active((control.clock)());
+    let mut after = before.clone();
+    after.schema = request.schema.clone();
+    after.lifecycle.updated = lifecycle.updated;
+    after.latest_update = Some(DatasetUpdate { schema: request.schema, lifecycle });
+    let after = Revised { value: after.into(), ..row.clone() };
+    // An import that was asked for meanwhile has written the row too.
+    let revision = control.resources.replace(&after).await.map_err(|error| match error {
+        ReplaceError::Conflict { arn, .. } => {
+            ApiError::in_use(format!("Resource Arn {arn} is being changed by others; try again."))
+        }
+        ReplaceError::Store(error) => ApiError::internal(error),
+    })?;
+    if let Err(error) = children::hold(&control.resources, schema.row).await {
+        control.resources.replace(&Revised { revision, ..row }).await.map_err(ApiError::internal)?;
+        return Err(error);
+    }
+    Ok(Some(Shape::new().arn("datasetArn", &before.arn).into()))
+}
+
+async fn nothing_imports(control: &Control, dataset: &Dataset) -> Result<(), ApiError> {
+    let unfinished = control.resources.unfinished().await.map_err(ApiError::internal)?;
+    let imports = |r: &&Resource| matches!(r, Resource::DatasetImportJob(job) if job.dataset == dataset.arn);
+    match unfinished.iter().find(imports) {
+        Some(job) => Err(ApiError::in_use(format!(
+            "The schema of {} cannot be replaced while {} imports into it: wait until that has ended.",
+            dataset.arn,
+            job.arn()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `DescribeDataset`.

@@ -56,6 +56,7 @@ operations! {
     DescribeDataset => dataset::describe,
     ListDatasets => dataset::list,
     DeleteDataset => dataset::delete,
+    UpdateDataset => dataset::update,
 
     CreateDatasetImportJob => dataset_import_job::create,
     DescribeDatasetImportJob => dataset_import_job::describe,
@@ -125,7 +126,6 @@ pub const NOT_BUILT: &[&str] = &[
     "ListRecommenders",
     "StartRecommender",
     "StopRecommender",
-    "UpdateDataset",
     "UpdateMetricAttribution",
     "UpdateRecommender",
 ];

@@ -4,6 +4,7 @@ mod app;
 mod auto_training;
 mod campaigns;
 mod creation;
+mod datasets;
 mod deletion;
 mod lists;
 mod options;

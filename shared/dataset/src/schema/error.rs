@@ -66,6 +66,18 @@ pub enum SchemaError {
         "The {dataset} schema has {count} {what}; at most {max} are allowed. Remove {surplus} of them: {names}."
     )]
     TooMany { dataset: String, what: &'static str, count: usize, max: usize, surplus: usize, names: String },
+    #[error("The new schema lacks the field {field:?}: what is imported has it, so it stays. Add {mend}.")]
+    Dropped { field: String, mend: String },
+    #[error(
+        "The new schema has {found} differently: a field that is there keeps its type and attributes. Write \
+         {mend}."
+    )]
+    Changed { found: String, mend: String },
+    #[error(
+        "The new schema adds the field {field:?}, which takes no null: rows that are imported already have no \
+         value for it. Write {mend}."
+    )]
+    AddedWithoutNull { field: String, mend: String },
     #[error("The domain {found:?} is not known. Use ECOMMERCE or VIDEO_ON_DEMAND, or leave it out.")]
     UnknownDomain { found: String },
 }

@@ -6,6 +6,7 @@
 
 mod error;
 mod parse;
+mod replace;
 pub mod rules;
 
 pub use domain::resource::DatasetType;
@@ -111,6 +112,12 @@ impl Schema {
     ) -> Result<(), SchemaError> {
         let domain = domain.map(rules::Domain::parse).transpose()?;
         rules::check(self, dataset_type, domain)
+    }
+
+    /// Checks that a dataset whose rows follow `old` may follow this schema from now on: every column of
+    /// `old` is there with the same type and attributes, and the others take null.
+    pub fn check_replaces(&self, old: &Schema) -> Result<(), SchemaError> {
+        replace::check(self, old)
     }
 
     /// The field of this name.

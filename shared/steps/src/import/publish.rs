@@ -123,7 +123,7 @@ async fn commit(
     }
 }
 
-/// The earlier data followed by the job's own. What an earlier attempt of the same job had committed
+/// The earlier data followed by the job's own, under the schema of the job. What an earlier attempt of the same job had committed
 /// is replaced, so that a repeated import counts once.
 fn append(mut earlier: Manifest, own: &Manifest, prefix: &str) -> Manifest {
     let repeated = earlier.parts.iter().any(|part| part.key.starts_with(prefix));
@@ -132,6 +132,7 @@ fn append(mut earlier: Manifest, own: &Manifest, prefix: &str) -> Manifest {
     if !repeated {
         earlier.sources.extend(own.sources.iter().cloned());
     }
+    earlier.schema = own.schema.clone();
     earlier.rows = earlier.parts.iter().map(|part| part.rows).sum();
     earlier
 }

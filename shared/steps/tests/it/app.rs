@@ -129,6 +129,7 @@ impl App {
             dataset_type: DatasetType::Interactions,
             schema,
             active: None,
+            latest_update: None,
             lifecycle: Lifecycle::active(now),
         })
         .await;

@@ -87,6 +87,7 @@ impl World {
             dataset_type,
             schema: schema.arn.clone(),
             active: None,
+            latest_update: None,
             lifecycle: Lifecycle::active(now),
         };
         let world = Self { _embedded: embedded, steps, notices, job: dataset.arn.clone() };
