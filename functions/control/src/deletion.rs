@@ -84,6 +84,7 @@ impl Control {
         let unfinished = self.resources.unfinished().await.map_err(ApiError::internal)?;
         Ok(unfinished.into_iter().find(|resource| match resource {
             Resource::DatasetImportJob(job) => job.dataset == dataset.arn,
+            Resource::DatasetExportJob(job) => job.dataset == dataset.arn,
             Resource::SolutionVersion(version) => version.dataset_group == dataset.dataset_group,
             _ => false,
         }))

@@ -56,6 +56,7 @@ const LOCAL_QUOTAS: Quotas = Quotas {
     solution_versions_in_flight: 10_000,
     batch_inference_in_flight: 10_000,
     batch_segment_in_flight: 10_000,
+    exports_in_flight: 10_000,
 };
 
 /// Scores with models that are loaded on demand.

@@ -45,11 +45,11 @@ enum Stage {
     DeployShard { arn: Arn, index: u32 },
     /// Moves the campaign to the published version.
     DeploySwap { arn: Arn },
-    /// Begins a batch inference or batch segment job and lists its files.
+    /// Begins a batch inference, batch segment or export job and lists its files.
     BatchPlan { arn: Arn },
-    /// Answers one file.
+    /// Answers one file, or writes one.
     BatchFile { arn: Arn, index: u32 },
-    /// Ends a batch job.
+    /// Ends a batch or export job.
     BatchFinish { arn: Arn },
     /// Begins what follows from a job that is done.
     FollowUp { arn: Arn },
@@ -271,6 +271,7 @@ fn job(arn: &Arn) -> Option<Job> {
         ResourceKind::Campaign => Job::Deploy(arn.clone()),
         ResourceKind::BatchInferenceJob => Job::BatchInference(arn.clone()),
         ResourceKind::BatchSegmentJob => Job::BatchSegment(arn.clone()),
+        ResourceKind::DatasetExportJob => Job::Export(arn.clone()),
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! Data: schemas, CSV in, Parquet out, histories in memory.
 //!
 //! Read [`interactions`] first: it is what models are trained on. The way there is
-//! [`schema`] → [`csv`] → [`manifest`] → [`read`]; [`infer`] writes a schema for a file that has
+//! [`schema`] → [`csv`] → [`manifest`] → [`read`], the way back [`export`]; [`infer`] writes a schema for a file that has
 //! none, and [`synthetic`] makes a data set for demonstrations. No network and no file system: callers bring readers and sinks.
 
 pub mod interactions;
@@ -16,6 +16,8 @@ pub mod read;
 
 pub mod metadata;
 
+pub mod export;
+
 pub mod infer;
 
 pub mod synthetic;
@@ -28,6 +30,7 @@ pub use csv::{
     ImportSummary, MemorySink, NamedInput, PartSink, RangeFile, RangeOutcome, RowProblem, import_csv,
     import_range,
 };
+pub use export::{CsvExport, Share};
 pub use infer::{InferError, Inferred, infer_schema};
 pub use interactions::{History, IdTable, Interactions};
 pub use manifest::{Manifest, ManifestError, ManifestPart, ManifestSource};

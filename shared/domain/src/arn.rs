@@ -27,6 +27,7 @@ pub enum ResourceKind {
     Algorithm,
     FeatureTransformation,
     EventTracker,
+    DatasetExportJob,
     /// A kind that Personalize has and that is not built here yet.
     Other,
 }
@@ -47,6 +48,7 @@ impl ResourceKind {
             Self::Algorithm => "algorithm",
             Self::FeatureTransformation => "feature-transformation",
             Self::EventTracker => "event-tracker",
+            Self::DatasetExportJob => "dataset-export-job",
             Self::Other => "",
         }
     }
@@ -101,6 +103,7 @@ impl Arn {
             ("algorithm", 1) => ResourceKind::Algorithm,
             ("feature-transformation", 1) => ResourceKind::FeatureTransformation,
             ("event-tracker", 1) => ResourceKind::EventTracker,
+            ("dataset-export-job", 1) => ResourceKind::DatasetExportJob,
             _ => ResourceKind::Other,
         }
     }

@@ -73,6 +73,8 @@ pub struct Quotas {
     pub batch_inference_in_flight: usize,
     /// Batch segment jobs pending or in progress in a region.
     pub batch_segment_in_flight: usize,
+    /// Export jobs pending or in progress in a region. Ours: the guide names none.
+    pub exports_in_flight: usize,
 }
 
 impl Default for Quotas {
@@ -86,6 +88,7 @@ impl Default for Quotas {
             solution_versions_in_flight: 20,
             batch_inference_in_flight: 5,
             batch_segment_in_flight: 5,
+            exports_in_flight: 5,
         }
     }
 }

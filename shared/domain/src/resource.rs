@@ -34,6 +34,7 @@ pub enum Resource {
     BatchInferenceJob(BatchInferenceJob),
     EventTracker(EventTracker),
     BatchSegmentJob(BatchSegmentJob),
+    DatasetExportJob(DatasetExportJob),
 }
 
 /// A container for the datasets and models of one application.
@@ -125,14 +126,13 @@ pub struct Dataset {
     pub schema: Arn,
     /// What training reads: replaced by one conditional write when an import is whole.
     pub active: Option<Snapshot>,
-    /// Status and dates.
     /// The latest change of its schema.
     #[serde(default)]
     pub latest_update: Option<DatasetUpdate>,
+    /// Status and dates.
     pub lifecycle: Lifecycle,
 }
 
-/// Whether an import replaces or appends.
 /// A change of a dataset by `UpdateDataset`. It is in force at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetUpdate {
@@ -142,6 +142,7 @@ pub struct DatasetUpdate {
     pub lifecycle: Lifecycle,
 }
 
+/// Whether an import replaces or appends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImportMode {
     /// Replaces what was imported before.
@@ -508,6 +509,53 @@ pub struct BatchSegmentJob {
     pub lifecycle: Lifecycle,
 }
 
+/// Which of a dataset's rows an export writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IngestionMode {
+    /// What import jobs brought.
+    #[serde(rename = "BULK")]
+    Bulk,
+    /// What came one by one: events, and single items and users.
+    #[serde(rename = "PUT")]
+    Put,
+    /// Both.
+    #[serde(rename = "ALL")]
+    All,
+}
+
+impl IngestionMode {
+    /// The API's spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bulk => "BULK",
+            Self::Put => "PUT",
+            Self::All => "ALL",
+        }
+    }
+}
+
+/// A dataset as CSV files of the caller's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetExportJob {
+    /// `dataset-export-job/<jobName>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub job_name: String,
+    /// Whose rows.
+    pub dataset: Arn,
+    /// Which rows.
+    pub ingestion_mode: IngestionMode,
+    /// Echoed to the caller.
+    pub role_arn: String,
+    /// Prefix that ends in `/`.
+    pub output_path: String,
+    /// How often the work was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
 impl Resource {
     /// The resource's own ARN.
     pub fn arn(&self) -> &Arn {
@@ -522,6 +570,7 @@ impl Resource {
             Self::BatchInferenceJob(r) => &r.arn,
             Self::EventTracker(r) => &r.arn,
             Self::BatchSegmentJob(r) => &r.arn,
+            Self::DatasetExportJob(r) => &r.arn,
         }
     }
 
@@ -530,8 +579,8 @@ impl Resource {
         self.arn().kind()
     }
 
-    /// What lists filter by: the group of a dataset, solution or event tracker, the dataset of an import job, the
-    /// solution of a version or campaign, the version of a batch job.
+    /// What lists filter by: the group of a dataset, solution or event tracker, the dataset of an import or export
+    /// job, the solution of a version or campaign, the version of a batch job.
     pub fn parent(&self) -> Option<Arn> {
         match self {
             Self::DatasetGroup(_) | Self::Schema(_) => None,
@@ -543,6 +592,7 @@ impl Resource {
             Self::BatchInferenceJob(r) => Some(r.order.solution_version.clone()),
             Self::EventTracker(r) => Some(r.dataset_group.clone()),
             Self::BatchSegmentJob(r) => Some(r.order.solution_version.clone()),
+            Self::DatasetExportJob(r) => Some(r.dataset.clone()),
         }
     }
 
@@ -559,6 +609,7 @@ impl Resource {
             Self::BatchInferenceJob(r) => Some(&r.lifecycle),
             Self::EventTracker(r) => Some(&r.lifecycle),
             Self::BatchSegmentJob(r) => Some(&r.lifecycle),
+            Self::DatasetExportJob(r) => Some(&r.lifecycle),
         }
     }
 
@@ -575,6 +626,7 @@ impl Resource {
             Self::BatchInferenceJob(r) => Some(&mut r.lifecycle),
             Self::EventTracker(r) => Some(&mut r.lifecycle),
             Self::BatchSegmentJob(r) => Some(&mut r.lifecycle),
+            Self::DatasetExportJob(r) => Some(&mut r.lifecycle),
         }
     }
 }
@@ -608,7 +660,8 @@ conversions!(
     Campaign,
     BatchInferenceJob,
     EventTracker,
-    BatchSegmentJob
+    BatchSegmentJob,
+    DatasetExportJob
 );
 
 /// Work that goes on after the call that asked for it has been answered.
@@ -627,6 +680,8 @@ pub enum Job {
     BatchInference(Arn),
     /// Find the users for a file of items or attributes.
     BatchSegment(Arn),
+    /// Write a dataset as CSV.
+    Export(Arn),
     /// Remove a resource with everything that hangs on it.
     Delete(Arn),
 }
@@ -640,6 +695,7 @@ impl Job {
             | Self::Deploy(a)
             | Self::BatchInference(a)
             | Self::BatchSegment(a)
+            | Self::Export(a)
             | Self::Delete(a) => a,
         }
     }

@@ -190,11 +190,11 @@ async fn find_inputs(steps: &Steps, path: &str) -> Result<Vec<S3Location>, Failu
     }
 }
 
-fn location(path: &str, problem: &str) -> Result<S3Location, Failure> {
+pub(crate) fn location(path: &str, problem: &str) -> Result<S3Location, Failure> {
     path.parse().map_err(|error| Failure::caller(format!("{problem}. {error}.")))
 }
 
-fn writing(at: &S3Location, error: ObjectError) -> Failure {
+pub(crate) fn writing(at: &S3Location, error: ObjectError) -> Failure {
     if error.is_not_found() {
         return Failure::caller(format!("Invalid S3 output path. {error}."));
     }

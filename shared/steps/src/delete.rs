@@ -19,6 +19,7 @@ pub(crate) async fn delete(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
         Resource::Dataset(dataset) => {
             remove_live(steps, &dataset.dataset_group, dataset.dataset_type).await?;
             remove_children(steps, ResourceKind::DatasetImportJob, arn).await?;
+            remove_children(steps, ResourceKind::DatasetExportJob, arn).await?;
             remove_objects(steps, &keys::dataset_prefix(arn)).await?;
         }
         // Its datasets are gone, and what was on its way to them while they went may have arrived.
@@ -85,7 +86,9 @@ async fn remove_live(steps: &Steps, group: &Arn, dataset: DatasetType) -> Result
 async fn remove_children(steps: &Steps, kind: ResourceKind, parent: &Arn) -> Result<(), Failure> {
     let children = steps.resources.list_all(kind, Some(parent)).await;
     for child in children.doing(|| format!("listing what belongs to {parent}"))? {
-        if matches!(kind, ResourceKind::BatchInferenceJob | ResourceKind::BatchSegmentJob) {
+        let in_stages =
+            [ResourceKind::BatchInferenceJob, ResourceKind::BatchSegmentJob, ResourceKind::DatasetExportJob];
+        if in_stages.contains(&kind) {
             remove_objects(steps, &keys::batch_prefix(child.arn())).await?;
         }
         remove(steps, child.arn()).await?;

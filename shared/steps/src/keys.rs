@@ -55,7 +55,7 @@ pub fn deployment_prefix(campaign: &Arn, version: &Arn) -> String {
     format!("{}{}/", deployments_prefix(campaign), version.tail())
 }
 
-/// What the stages of a batch job leave for each other. Jobs of different kinds may share a name.
+/// What the stages of a batch or export job leave for each other. Jobs of different kinds may share a name.
 pub fn batch_prefix(job: &Arn) -> String {
     format!("{INTERNAL}{}/{}/", job.kind().segment(), job.tail())
 }

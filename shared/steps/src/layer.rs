@@ -6,7 +6,7 @@
 //! `model.json` names it as the data that the model was trained on.
 
 use dataset::Manifest;
-use dataset::csv::{ImportOptions, MemorySink, NamedInput, import_csv};
+use dataset::csv::{ImportOptions, MemorySink, NamedInput, import_csv, write_field};
 use dataset::schema::{Field, Schema, rules};
 use domain::Arn;
 use domain::event::{Event, Record};
@@ -18,6 +18,7 @@ use crate::failure::{Doing, Failure};
 use crate::{Steps, keys};
 
 /// What came into a dataset group live, at one moment.
+#[derive(Default)]
 pub struct Live {
     events: Vec<Told>,
     items: Vec<Record>,
@@ -60,6 +61,18 @@ impl Steps {
         })
     }
 
+    /// Reads what came into one dataset of a group live.
+    pub(crate) async fn live_in(&self, group: &Arn, kind: DatasetType) -> Result<Live, Failure> {
+        let reading = || format!("reading what came into {} of {group} live", kind.as_str());
+        let mut live = Live::default();
+        match kind {
+            DatasetType::Interactions => live.events = self.events.all(group).await.doing(reading)?,
+            DatasetType::Items => live.items = self.events.records(group, kind).await.doing(reading)?,
+            DatasetType::Users => live.users = self.events.records(group, kind).await.doing(reading)?,
+        }
+        Ok(live)
+    }
+
     /// Key of the manifest that a training of a version reads a dataset through; nothing where the group
     /// has no such dataset, or no row in it.
     ///
@@ -74,9 +87,60 @@ impl Steps {
         let group = &version.dataset_group;
         let Some(dataset) = self.dataset(group, kind).await? else { return Ok(None) };
         let imported = dataset.active.map(|snapshot| snapshot.manifest_key);
-        let stored = self.existing::<resource::Schema>(&dataset.schema).await?;
-        let mut schema = Schema::parse(&stored.schema)
-            .map_err(|error| Failure::caller(format!("The schema {} is not valid: {error}", stored.arn)))?;
+        let schema = self.schema(&dataset.schema).await?;
+        let parts = self.live_parts(kind, schema.clone(), live, &version.arn).await?;
+        if parts.is_empty() {
+            return Ok(imported);
+        }
+        let mut manifest = match &imported {
+            Some(key) => self.manifest(key).await?,
+            None => Manifest::new(kind, &schema),
+        };
+        // It may have columns that the imported rows have not.
+        manifest.schema = schema.text;
+        let prefix = format!(
+            "{}{}/{}/",
+            keys::training_prefix(&version.arn),
+            version.attempts,
+            kind.as_str().to_lowercase()
+        );
+        self.push_live(&mut manifest, &prefix, parts).await?;
+        let at = self.objects.at(format!("{prefix}manifest.json"));
+        self.objects.put(&at, manifest.to_json()).await.doing(|| format!("writing {at}"))?;
+        Ok(Some(at.key))
+    }
+
+    /// The checked schema behind an ARN.
+    pub(crate) async fn schema(&self, arn: &Arn) -> Result<Schema, Failure> {
+        let stored = self.existing::<resource::Schema>(arn).await?;
+        Schema::parse(&stored.schema)
+            .map_err(|error| Failure::caller(format!("The schema {} is not valid: {error}", stored.arn)))
+    }
+
+    /// Writes parts with what came in live below a prefix, and adds them to a manifest.
+    pub(crate) async fn push_live(
+        &self,
+        manifest: &mut Manifest,
+        prefix: &str,
+        parts: Vec<dataset::EncodedPart>,
+    ) -> Result<(), Failure> {
+        for part in parts {
+            let at = self.objects.at(format!("{prefix}{}", part.name));
+            manifest.push_live(at.key.clone(), &part);
+            self.objects.put(&at, part.data).await.doing(|| format!("writing {at}"))?;
+        }
+        Ok(())
+    }
+
+    /// What came into a dataset live as parts; none where there is nothing. `reader` is the resource that
+    /// is told of rows that are left out.
+    pub(crate) async fn live_parts(
+        &self,
+        kind: DatasetType,
+        mut schema: Schema,
+        live: &Live,
+        reader: &Arn,
+    ) -> Result<Vec<dataset::EncodedPart>, Failure> {
         let csv = match kind {
             DatasetType::Interactions => {
                 // Events need not have what imported rows must have; see `PutEvents`.
@@ -87,25 +151,10 @@ impl Steps {
             DatasetType::Items => records(&schema, kind, &live.items),
             DatasetType::Users => records(&schema, kind, &live.users),
         };
-        let Some(csv) = csv else { return Ok(imported) };
-        let mut manifest = match &imported {
-            Some(key) => self.manifest(key).await?,
-            None => Manifest::new(kind, &schema),
-        };
-        let prefix = format!(
-            "{}{}/{}/",
-            keys::training_prefix(&version.arn),
-            version.attempts,
-            kind.as_str().to_lowercase()
-        );
-        for part in self.parts_of(csv, schema, version, kind).await? {
-            let at = self.objects.at(format!("{prefix}{}", part.name));
-            manifest.push_live(at.key.clone(), &part);
-            self.objects.put(&at, part.data).await.doing(|| format!("writing {at}"))?;
+        match csv {
+            Some(csv) => self.parts_of(csv, schema, reader, kind).await,
+            None => Ok(vec![]),
         }
-        let at = self.objects.at(format!("{prefix}manifest.json"));
-        self.objects.put(&at, manifest.to_json()).await.doing(|| format!("writing {at}"))?;
-        Ok(Some(at.key))
     }
 
     /// Through the importer, so that what came in live is held to the schema as everything else is. A row
@@ -114,7 +163,7 @@ impl Steps {
         &self,
         csv: String,
         schema: Schema,
-        version: &SolutionVersion,
+        reader: &Arn,
         kind: DatasetType,
     ) -> Result<Vec<dataset::EncodedPart>, Failure> {
         let options = ImportOptions {
@@ -134,7 +183,7 @@ impl Steps {
         .doing(importing)?;
         if left_out > 0 {
             let text = format!("{left_out} rows that came into {} live do not fit its schema", kind.as_str());
-            self.observer.notice(&version.arn, &text);
+            self.observer.notice(reader, &text);
         }
         Ok(sink.parts)
     }
@@ -164,21 +213,10 @@ fn written<T>(
             };
             csv.push(separator);
             separator = ',';
-            field(&mut csv, value.as_deref().unwrap_or_default());
+            write_field(&mut csv, value.as_deref().unwrap_or_default());
         }
     }
     (csv.len() > header).then(|| csv + "\n")
-}
-
-/// Quoted where it has to be.
-fn field(csv: &mut String, value: &str) {
-    let plain = !value.contains([',', '"', '\n', '\r']) && value.trim() == value;
-    if plain {
-        return csv.push_str(value);
-    }
-    csv.push('"');
-    csv.push_str(&value.replace('"', "\"\""));
-    csv.push('"');
 }
 
 /// A column of an event: nothing at all where it is no interaction, and no value where it is null.

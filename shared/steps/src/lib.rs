@@ -1,10 +1,10 @@
-//! The work behind the API: import, training, deployment, batch jobs, deletion.
+//! The work behind the API: import, training, deployment, batch jobs, exports, deletion.
 //!
 //! Each job is an async function that reads everything from the store, may be killed at any point
 //! and may be repeated: it writes under keys derived from its own resource and ends in one
 //! conditional write. Step Functions calls the same functions in the cloud that the local runner
-//! calls in process. Read [`run`] first; it is the frame around every job. Publishing and batch
-//! jobs can also be done shard by shard, by as many processes as there are; [`stages`] says how.
+//! calls in process. Read [`run`] first; it is the frame around every job. Publishing, batch
+//! jobs and exports can also be done shard by shard, by as many processes as there are; [`stages`] says how.
 //! [`follow_up`] says what a job that is done leads to.
 
 pub mod run;
@@ -13,6 +13,7 @@ pub mod batch;
 mod checkpoints;
 pub mod delete;
 pub mod deploy;
+pub mod export;
 pub mod follow_up;
 pub mod import;
 pub mod layer;

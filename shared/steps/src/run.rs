@@ -6,7 +6,7 @@
 
 use domain::limits::ATTEMPTS_MAX;
 use domain::resource::{
-    BatchInferenceJob, BatchSegmentJob, Campaign, DatasetImportJob, Job, SolutionVersion,
+    BatchInferenceJob, BatchSegmentJob, Campaign, DatasetExportJob, DatasetImportJob, Job, SolutionVersion,
 };
 use domain::status::{Lifecycle, Status};
 use domain::{Arn, EpochMillis, Resource};
@@ -14,7 +14,7 @@ use store::resources::UpdateError;
 
 use crate::deploy::Target;
 use crate::failure::{Doing, Failure, chain};
-use crate::{Steps, batch, delete, deploy, import, keys, train};
+use crate::{Steps, batch, delete, deploy, export, import, keys, train};
 
 /// A resource that a job brings from `CREATE PENDING` to its end.
 pub(crate) trait Work:
@@ -55,6 +55,7 @@ work!(
     DatasetImportJob => import::import,
     BatchInferenceJob => batch::answer,
     BatchSegmentJob => batch::answer,
+    DatasetExportJob => export::export,
 );
 
 impl Work for SolutionVersion {
@@ -109,6 +110,10 @@ impl Steps {
             Job::Deploy(arn) => self.attempt::<Campaign>(arn).await,
             Job::BatchInference(arn) => self.attempt::<BatchInferenceJob>(arn).await,
             Job::BatchSegment(arn) => self.attempt::<BatchSegmentJob>(arn).await,
+            Job::Export(arn) => {
+                self.attempt::<DatasetExportJob>(arn).await?;
+                self.clear(keys::batch_prefix(arn)).await
+            }
             Job::Delete(arn) => delete::delete(self, arn).await,
         }
     }
@@ -124,6 +129,7 @@ impl Steps {
             Job::Deploy(_) => matches!(self.begin::<Campaign>(arn).await?, Begun::Go(_)),
             Job::BatchInference(_) => matches!(self.begin::<BatchInferenceJob>(arn).await?, Begun::Go(_)),
             Job::BatchSegment(_) => matches!(self.begin::<BatchSegmentJob>(arn).await?, Begun::Go(_)),
+            Job::Export(_) => matches!(self.begin::<DatasetExportJob>(arn).await?, Begun::Go(_)),
             Job::Delete(_) => true,
         })
     }
@@ -139,6 +145,7 @@ impl Steps {
             Job::Deploy(_) => self.end::<Campaign>(arn, how()).await,
             Job::BatchInference(_) => self.end::<BatchInferenceJob>(arn, how()).await,
             Job::BatchSegment(_) => self.end::<BatchSegmentJob>(arn, how()).await,
+            Job::Export(_) => self.end::<DatasetExportJob>(arn, how()).await,
             // A deletion that failed stays pending and is begun again at the next start.
             Job::Delete(_) => Ok(()),
         }
@@ -167,6 +174,7 @@ impl Steps {
                 Resource::Campaign(_) => Some(Job::Deploy(arn)),
                 Resource::BatchInferenceJob(_) => Some(Job::BatchInference(arn)),
                 Resource::BatchSegmentJob(_) => Some(Job::BatchSegment(arn)),
+                Resource::DatasetExportJob(_) => Some(Job::Export(arn)),
                 _ => None,
             },
         }

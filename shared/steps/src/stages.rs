@@ -6,7 +6,7 @@
 //! meanwhile does nothing and is no failure. What the stages leave for each other is removed at the
 //! end, and by the next plan where there was none.
 //!
-//! The stages are in `deploy/shards.rs` and `batch/shards.rs`.
+//! The stages are in `deploy/shards.rs` and `batch/shards.rs`; an export is shared out in `export.rs`.
 
 use domain::{Arn, Status};
 use futures::{StreamExt, TryStreamExt, stream};

@@ -12,15 +12,26 @@ pub(crate) fn order(members: &Members<'_>, most: usize) -> Result<BatchOrder, Ap
     let solution_version = members.required("solutionVersionArn", Member::arn)?;
     let num_results = members.optional("numResults", |m| Ok(m.integer(1, most as i64)? as u32))?;
     let input_path = location(members, "jobInput", "s3DataSource", "Invalid S3 input path")?;
-    let output_path = location(members, "jobOutput", "s3DataDestination", "Invalid S3 output path")?;
-    if !output_path.ends_with('/') {
-        return Err(ApiError::invalid(format!(
-            "Invalid S3 output path '{output_path}' at 'jobOutput.s3DataDestination.path': it names a \
-             folder, so it must end in '/'."
-        )));
-    }
+    let output_path = output_path(members)?;
     let role_arn = members.required("roleArn", Member::role_arn)?;
     Ok(BatchOrder { job_name, solution_version, num_results, input_path, output_path, role_arn })
+}
+
+/// The folder that a job writes to.
+pub(crate) fn output_path(members: &Members<'_>) -> Result<String, ApiError> {
+    let path = location(members, "jobOutput", "s3DataDestination", "Invalid S3 output path")?;
+    if path.ends_with('/') {
+        return Ok(path);
+    }
+    Err(ApiError::invalid(format!(
+        "Invalid S3 output path '{path}' at 'jobOutput.s3DataDestination.path': it names a folder, so it must \
+         end in '/'."
+    )))
+}
+
+/// `jobOutput` of a description.
+pub(crate) fn job_output(path: &str) -> Shape {
+    Shape::new().with("s3DataDestination", Shape::new().with("path", path))
 }
 
 fn location(members: &Members<'_>, part: &str, place: &str, otherwise: &str) -> Result<String, ApiError> {
@@ -39,10 +50,10 @@ pub(crate) fn summary(member: &str, arn: &Arn, order: &BatchOrder) -> Shape {
 
 /// Adds what a description has beside the summary.
 pub(crate) fn details(summary: Shape, order: &BatchOrder) -> Shape {
-    let path = |place: &str, path: &str| Shape::new().with(place, Shape::new().with("path", path));
+    let input = Shape::new().with("path", order.input_path.as_str());
     summary
         .with_some("numResults", order.num_results)
-        .with("jobInput", path("s3DataSource", &order.input_path))
-        .with("jobOutput", path("s3DataDestination", &order.output_path))
+        .with("jobInput", Shape::new().with("s3DataSource", input))
+        .with("jobOutput", job_output(&order.output_path))
         .with("roleArn", order.role_arn.as_str())
 }

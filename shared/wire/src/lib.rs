@@ -18,6 +18,7 @@ pub mod batch_job;
 pub mod batch_segment_job;
 pub mod campaign;
 pub mod dataset;
+pub mod dataset_export_job;
 pub mod dataset_group;
 pub mod dataset_import_job;
 pub mod event_tracker;

@@ -7,6 +7,7 @@ pub mod batch_inference_job;
 pub mod batch_segment_job;
 pub mod campaign;
 pub mod dataset;
+pub mod dataset_export_job;
 pub mod dataset_group;
 pub mod dataset_import_job;
 pub mod event_tracker;
@@ -55,12 +56,16 @@ operations! {
     CreateDataset => dataset::create,
     DescribeDataset => dataset::describe,
     ListDatasets => dataset::list,
-    DeleteDataset => dataset::delete,
     UpdateDataset => dataset::update,
+    DeleteDataset => dataset::delete,
 
     CreateDatasetImportJob => dataset_import_job::create,
     DescribeDatasetImportJob => dataset_import_job::describe,
     ListDatasetImportJobs => dataset_import_job::list,
+
+    CreateDatasetExportJob => dataset_export_job::create,
+    DescribeDatasetExportJob => dataset_export_job::describe,
+    ListDatasetExportJobs => dataset_export_job::list,
 
     CreateEventTracker => event_tracker::create,
     DescribeEventTracker => event_tracker::describe,
@@ -106,7 +111,6 @@ operations! {
 /// Operations of Personalize that Osusume does not have yet. With [`BUILT`] they are the whole API.
 pub const NOT_BUILT: &[&str] = &[
     "CreateDataDeletionJob",
-    "CreateDatasetExportJob",
     "CreateFilter",
     "CreateMetricAttribution",
     "CreateRecommender",
@@ -114,12 +118,10 @@ pub const NOT_BUILT: &[&str] = &[
     "DeleteMetricAttribution",
     "DeleteRecommender",
     "DescribeDataDeletionJob",
-    "DescribeDatasetExportJob",
     "DescribeFilter",
     "DescribeMetricAttribution",
     "DescribeRecommender",
     "ListDataDeletionJobs",
-    "ListDatasetExportJobs",
     "ListFilters",
     "ListMetricAttributionMetrics",
     "ListMetricAttributions",

@@ -23,6 +23,15 @@ fn batch(version: &str, name: &str) -> Value {
     })
 }
 
+fn export(dataset: &str, name: &str) -> Value {
+    json!({
+        "jobName": name,
+        "datasetArn": dataset,
+        "jobOutput": { "s3DataDestination": { "path": "s3://films/out/" } },
+        "roleArn": ROLE,
+    })
+}
+
 #[tokio::test]
 async fn what_needs_no_work_is_active_at_once() {
     let app = App::start().await;
@@ -56,6 +65,15 @@ async fn what_needs_work_is_pending_and_its_work_is_launched() {
     assert_eq!(app.launched(), vec![Job::Deploy(campaign.parse().unwrap())]);
     let batch = app.create("CreateBatchInferenceJob", batch(&version, "users")).await;
     assert_eq!(app.launched(), vec![Job::BatchInference(batch.parse().unwrap())]);
+    let export = app.create("CreateDatasetExportJob", export(&dataset, "all")).await;
+    assert_eq!(app.launched(), vec![Job::Export(export.parse().unwrap())]);
+    let described = app.ok("DescribeDatasetExportJob", json!({ "datasetExportJobArn": export })).await;
+    let job = &described["datasetExportJob"];
+    // What came by PutEvents and the like, unless something else is asked for.
+    assert_eq!((&job["status"], &job["ingestionMode"]), (&json!("CREATE PENDING"), &json!("PUT")));
+    assert_eq!(job["jobOutput"]["s3DataDestination"]["path"], "s3://films/out/");
+    let listed = app.ok("ListDatasetExportJobs", json!({ "datasetArn": dataset })).await;
+    assert_eq!(listed["datasetExportJobs"][0]["datasetExportJobArn"], export);
 }
 
 /// A trained version that finds users.
@@ -104,6 +122,7 @@ async fn a_parent_that_is_not_active_is_in_use() {
         (&group, Status::DeletePending, "CreateDataset", create_dataset),
         (&group, Status::CreateFailed, "CreateSolution", create_solution),
         (&dataset, Status::DeleteInProgress, "CreateDatasetImportJob", import(&dataset, "ratings")),
+        (&dataset, Status::DeletePending, "CreateDatasetExportJob", export(&dataset, "all")),
         (&dataset, Status::DeletePending, "CreateSolutionVersion", json!({ "solutionArn": solution })),
         (&solution, Status::DeletePending, "CreateSolutionVersion", json!({ "solutionArn": solution })),
         (
@@ -168,6 +187,7 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
         solution_versions_in_flight: 1,
         batch_inference_in_flight: 1,
         batch_segment_in_flight: 1,
+        exports_in_flight: 1,
     })
     .await;
     let group = app.filled_group("films").await;
@@ -180,6 +200,7 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
     app.campaign("films", &version).await;
     app.create("CreateBatchInferenceJob", batch(&version, "first")).await;
     app.create("CreateBatchSegmentJob", batch(&segments, "first")).await;
+    app.create("CreateDatasetExportJob", export(&dataset, "first")).await;
     let solution = json!({ "name": "three", "datasetGroupArn": group, "recipeArn": HRNN });
     for (operation, request, text) in [
         ("CreateDatasetGroup", json!({ "name": "more" }), "Cannot create a dataset group. More than 2"),
@@ -202,6 +223,7 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
         ("CreateSolutionVersion", json!({ "solutionArn": two }), "More than 1 resources with PENDING"),
         ("CreateBatchInferenceJob", batch(&version, "second"), "More than 1 resources with PENDING"),
         ("CreateBatchSegmentJob", batch(&segments, "second"), "More than 1 resources with PENDING"),
+        ("CreateDatasetExportJob", export(&dataset, "second"), "More than 1 resources with PENDING"),
     ] {
         let (exception, message) = app.refused(operation, request).await;
         assert_eq!(exception, "LimitExceededException", "{operation}: {message}");

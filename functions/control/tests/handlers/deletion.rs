@@ -6,7 +6,7 @@ use domain::resource::Job;
 use domain::{Arn, ResourceKind, Status};
 use serde_json::json;
 
-use crate::app::{App, POPULARITY};
+use crate::app::{App, POPULARITY, ROLE};
 
 #[tokio::test]
 async fn each_parent_is_blocked_by_its_children_until_they_are_gone() {
@@ -81,6 +81,14 @@ async fn work_in_progress_blocks_the_dataset_and_the_solution() {
     let (_, message) = app.refused("DeleteDataset", json!({ "datasetArn": dataset })).await;
     assert!(message.contains(&job), "{message}");
     app.set_status(&job, Status::CreateFailed).await;
+    let export = json!({
+        "jobName": "all", "datasetArn": dataset, "roleArn": ROLE,
+        "jobOutput": { "s3DataDestination": { "path": "s3://films/out/" } },
+    });
+    let job = app.create("CreateDatasetExportJob", export).await;
+    let (_, message) = app.refused("DeleteDataset", json!({ "datasetArn": dataset })).await;
+    assert!(message.contains(&job), "{message}");
+    app.set_status(&job, Status::Active).await;
 
     let solution = app.solution(&group, "films", POPULARITY).await;
     let version = app.create("CreateSolutionVersion", json!({ "solutionArn": solution })).await;

@@ -13,6 +13,7 @@
 
 mod assembly;
 mod blocks;
+mod field;
 mod header;
 mod import;
 mod part;
@@ -26,6 +27,7 @@ mod tally;
 mod value;
 
 pub use assembly::{Assembled, Assembly, AssemblyError};
+pub use field::write_field;
 pub use import::import_csv;
 pub use problem::{ImportFailure, RowProblem};
 pub use ranges::{FileRange, RangeFile, RangeOutcome, import_range};

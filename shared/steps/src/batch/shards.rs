@@ -1,4 +1,5 @@
-//! Batch jobs in stages: a file is a shard.
+//! Batch jobs in stages: a file is a shard. Exports go through the same stages, so one state machine does
+//! for all of them.
 
 use domain::resource::{BatchInferenceJob, BatchSegmentJob, Job};
 use domain::{Arn, ResourceKind};
@@ -29,11 +30,12 @@ macro_rules! by_kind {
 }
 
 impl Steps {
-    /// [`Steps::begin_job`] for a batch job of either kind.
+    /// [`Steps::begin_job`] for a batch job of either kind, or an export.
     pub async fn begin_batch(&self, job: &Arn) -> Result<bool, Failure> {
         match job.kind() {
             ResourceKind::BatchInferenceJob => self.begin_job(&Job::BatchInference(job.clone())).await,
             ResourceKind::BatchSegmentJob => self.begin_job(&Job::BatchSegment(job.clone())).await,
+            ResourceKind::DatasetExportJob => self.begin_job(&Job::Export(job.clone())).await,
             _ => Err(Failure::caller(format!("{job} is not a batch job."))),
         }
     }
@@ -41,21 +43,30 @@ impl Steps {
     /// How many input files a job has, each a shard; none when the job is gone or has ended. Which
     /// file is which shard is written down, so that all shards agree.
     pub async fn plan_batch(&self, job: &Arn) -> Result<u32, Failure> {
-        by_kind!(job, plan_files(self, job))
+        match job.kind() {
+            ResourceKind::DatasetExportJob => self.plan_export(job).await,
+            _ => by_kind!(job, plan_files(self, job)),
+        }
     }
 
     /// Answers one input file of a job, counted from zero. May be repeated.
     ///
     /// A process that answers several files loads the model once.
     pub async fn answer_shard(&self, job: &Arn, shard: u32) -> Result<(), Failure> {
-        by_kind!(job, answer_file(self, job, shard))
+        match job.kind() {
+            ResourceKind::DatasetExportJob => self.export_share(job, shard).await,
+            _ => by_kind!(job, answer_file(self, job, shard)),
+        }
     }
 
     /// Tells that all outputs are whole and makes the job `ACTIVE`, if every file was answered.
     ///
     /// A file without a receipt is an internal failure that names its shard.
     pub async fn finish_batch(&self, job: &Arn) -> Result<(), Failure> {
-        by_kind!(job, finish(self, job))
+        match job.kind() {
+            ResourceKind::DatasetExportJob => self.finish_export(job).await,
+            _ => by_kind!(job, finish(self, job)),
+        }
     }
 }
 

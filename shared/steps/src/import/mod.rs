@@ -42,9 +42,7 @@ struct Target {
 impl Target {
     async fn of(steps: &Steps, job: &DatasetImportJob) -> Result<Self, Failure> {
         let dataset = steps.existing::<Dataset>(&job.dataset).await?;
-        let stored = steps.existing::<domain::resource::Schema>(&dataset.schema).await?;
-        let schema = Schema::parse(&stored.schema)
-            .map_err(|error| Failure::caller(format!("The schema {} is not valid: {error}", stored.arn)))?;
+        let schema = steps.schema(&dataset.schema).await?;
         let prefix = keys::import_prefix(&dataset.arn, &job.arn);
         Ok(Self { dataset, schema, prefix })
     }

@@ -10,7 +10,7 @@ use store::{Found, ListKey, Shelf, StoredList, Who};
 
 use crate::app::{App, arn, item, user};
 
-fn group() -> Arn {
+pub fn group() -> Arn {
     arn(ResourceKind::DatasetGroup, "films")
 }
 

@@ -5,6 +5,7 @@ mod batch;
 mod checkpoints;
 mod deploy;
 mod events;
+mod exports;
 mod follow_up;
 mod ranges;
 mod segments;

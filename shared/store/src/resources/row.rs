@@ -17,7 +17,7 @@ const RESOURCE: &str = "resource";
 const TAGS: &str = "tags";
 
 /// The kinds that have rows; the others are part of the code.
-pub(super) const STORED_KINDS: [ResourceKind; 10] = [
+pub(super) const STORED_KINDS: [ResourceKind; 11] = [
     ResourceKind::DatasetGroup,
     ResourceKind::Schema,
     ResourceKind::Dataset,
@@ -28,6 +28,7 @@ pub(super) const STORED_KINDS: [ResourceKind; 10] = [
     ResourceKind::BatchInferenceJob,
     ResourceKind::EventTracker,
     ResourceKind::BatchSegmentJob,
+    ResourceKind::DatasetExportJob,
 ];
 
 pub(super) type Row = HashMap<String, AttributeValue>;
