@@ -5,8 +5,19 @@ import re
 from botocore.loaders import Loader
 
 
-# The model gives this member the pattern of Personalize ARNs, which no role can match.
-MODEL_ERRORS = {"DescribeDatasetImportJob.datasetImportJob.roleArn"}
+# The model gives these members the pattern of Personalize ARNs, which no role can match.
+MODEL_ERRORS = {
+    "DescribeDatasetImportJob.datasetImportJob.roleArn",
+    "DescribeDatasetExportJob.datasetExportJob.roleArn",
+}
+# What Python's expressions have instead of the model's classes of characters. Where the model has letters
+# it has digits and the underscore beside them, so `\w` is as good.
+CLASSES = {
+    r"\p{ASCII}": r"[\x00-\x7f]",
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\d",
+    r"\p{Z}": r"\x20\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+}
 
 
 def load(service):
@@ -85,9 +96,11 @@ class Model:
         self._size(shape, len(value), path, problems)
         if "enum" in shape and value not in shape["enum"]:
             problems.append(f"{path}: {value!r} is none of {shape['enum']}")
-        # Python knows no \p{ASCII}. Patterns are not anchored at their end: the hosted service itself
-        # names solution versions `<solution>/<id>`, which the pattern of names matches only in part.
-        pattern = shape.get("pattern", "").replace(r"\p{ASCII}", r"[\x00-\x7f]")
+        # Patterns are not anchored at their end: the hosted service itself names solution versions
+        # `<solution>/<id>`, which the pattern of names matches only in part.
+        pattern = shape.get("pattern", "")
+        for theirs, ours in CLASSES.items():
+            pattern = pattern.replace(theirs, ours)
         if pattern and path not in MODEL_ERRORS and not re.match(pattern, value):
             problems.append(f"{path}: {value!r} does not match {pattern}")
 
