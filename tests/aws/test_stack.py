@@ -100,6 +100,29 @@ def test_answers_longer_than_a_stored_list_are_scored_by_the_model(runtime, camp
     assert len({item["itemId"] for item in answer["itemList"]}) == 150
 
 
+def test_a_filter_is_applied_where_the_models_are(personalize, runtime, films, campaign):
+    expression = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*") | EXCLUDE ItemID WHERE Interactions.ITEM_ID IN ($MORE)'
+    made = personalize.create_filter(name="unseen", datasetGroupArn=films["group"], filterExpression=expression)
+    request = dict(campaignArn=campaign["campaign"], userId="u3", numResults=500)
+    ids = lambda answer: [item["itemId"] for item in answer["itemList"]]
+    lines = data.interactions().decode().splitlines()[1:]
+    seen = {line.split(",")[1] for line in lines if line.split(",")[0] == "u3"}
+    whole = ids(runtime.get_recommendations(**request))
+    assert seen and seen < set(whole)
+    unseen = ids(runtime.get_recommendations(**request, filterArn=made["filterArn"]))
+    assert set(unseen) == set(whole) - seen
+    with pytest.raises(runtime.exceptions.InvalidInputException, match="MOST"):
+        runtime.get_recommendations(**request, filterArn=made["filterArn"], filterValues={"MOST": '"x"'})
+    personalize.delete_filter(filterArn=made["filterArn"])
+    deadline = time.time() + 60
+    with pytest.raises(personalize.exceptions.ResourceNotFoundException):
+        while time.time() < deadline:
+            personalize.describe_filter(filterArn=made["filterArn"])
+            time.sleep(0.3)
+    with pytest.raises(runtime.exceptions.ResourceNotFoundException):
+        runtime.get_recommendations(**request, filterArn=made["filterArn"])
+
+
 def test_an_event_through_the_gateway_changes_its_users_answer(personalize, runtime, stack, films, campaign):
     events = stack.client("personalize-events")
     answer = lambda user: [

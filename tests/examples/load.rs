@@ -5,10 +5,11 @@
 //! it delayed (no coordinated omission).
 //!
 //! ```text
-//! cargo run --release -p tests --example load -- HOST:PORT CAMPAIGN_ARN USERS.txt RATE SECONDS
+//! cargo run --release -p tests --example load -- HOST:PORT CAMPAIGN_ARN USERS.txt RATE SECONDS [MEMBERS]
 //! ```
 //!
-//! `USERS.txt` has one user id a line. Prints one JSON line: p50, p90, p99, max in milliseconds.
+//! `USERS.txt` has one user id a line; `MEMBERS` is a JSON object that is added to each request, for
+//! example a filter. Prints one JSON line: p50, p90, p99, max in milliseconds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 
@@ -28,17 +30,21 @@ const CONNECTIONS: usize = 16;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, campaign, users, rate, seconds] = arguments.as_slice() else {
-        bail!("usage: load HOST:PORT CAMPAIGN_ARN USERS.txt RATE SECONDS");
+    let [address, campaign, users, rate, seconds, more @ ..] = arguments.as_slice() else {
+        bail!("usage: load HOST:PORT CAMPAIGN_ARN USERS.txt RATE SECONDS [MEMBERS]");
     };
+    let more = more.first().map_or("{}", String::as_str);
+    let mut members: Map<String, Value> = serde_json::from_str(more).context("MEMBERS is a JSON object")?;
+    members.insert("campaignArn".into(), campaign.as_str().into());
+    members.insert("numResults".into(), 25.into());
     let rate: f64 = rate.parse().context("RATE is a number of requests a second")?;
     let seconds: f64 = seconds.parse().context("SECONDS is a number")?;
     let users: Vec<String> = std::fs::read_to_string(users)?.lines().map(str::to_owned).collect();
     ensure!(!users.is_empty(), "the file of users is empty");
 
     let warm = (rate * seconds.min(2.0)) as usize;
-    run(address, campaign, &users, rate, warm).await?;
-    let mut latencies = run(address, campaign, &users, rate, (rate * seconds) as usize).await?;
+    run(address, &members, &users, rate, warm).await?;
+    let mut latencies = run(address, &members, &users, rate, (rate * seconds) as usize).await?;
     latencies.sort_unstable_by(f64::total_cmp);
     let at = |q: f64| latencies[((latencies.len() - 1) as f64 * q).round() as usize];
     println!(
@@ -55,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
 /// Sends `count` requests at `rate` and returns each one's latency in milliseconds.
 async fn run(
     address: &str,
-    campaign: &str,
+    members: &Map<String, Value>,
     users: &[String],
     rate: f64,
     count: usize,
@@ -92,8 +98,9 @@ async fn run(
             }
             // Users in a scattered order, so that no cache is flattered.
             let user = &users[n.wrapping_mul(7919) % users.len()];
-            let body = serde_json::json!({"campaignArn": campaign, "userId": user, "numResults": 25});
-            if due.send((scheduled, Bytes::from(body.to_string()))).is_err() {
+            let mut body = members.clone();
+            body.insert("userId".into(), user.as_str().into());
+            if due.send((scheduled, Bytes::from(Value::Object(body).to_string()))).is_err() {
                 break;
             }
         }

@@ -124,7 +124,13 @@ def world(personalize, s3):
     )["batchInferenceJobArn"]
     answered = wait(p.describe_batch_inference_job, "batchInferenceJob", batchInferenceJobArn=batch)
     assert answered["status"] == "ACTIVE", answered
+    filter_arn = p.create_filter(
+        name="world",
+        datasetGroupArn=group,
+        filterExpression='EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
+    )["filterArn"]
     return SimpleNamespace(
+        filter=filter_arn,
         schema=schema,
         group=group,
         dataset=dataset,

@@ -55,6 +55,11 @@ def good(w):
             "jobOutput": {"s3DataDestination": {"path": f"s3://{w.bucket}/answers/"}},
             "roleArn": ROLE,
         },
+        "CreateFilter": {
+            "name": "ok",
+            "datasetGroupArn": w.group,
+            "filterExpression": 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
+        },
         "ListRecipes": {},
         "ListSchemas": {},
         "ListDatasets": {},
@@ -179,7 +184,13 @@ BROKEN = [
     ("CreateBatchInferenceJob", {"jobName": LONG}, "jobName"),
     ("CreateBatchInferenceJob", {"roleArn": None}, "roleArn"),
     ("CreateBatchInferenceJob", {"numResults": 501}, "numResults"),
-    ("CreateBatchInferenceJob", {"filterArn": ACCOUNT + ":filter/f"}, "filterArn"),
+    ("CreateBatchInferenceJob", {"filterArn": "f"}, "filterArn"),
+    ("CreateFilter", {"name": LONG}, "name"),
+    ("CreateFilter", {"datasetGroupArn": "films"}, "datasetGroupArn"),
+    ("CreateFilter", {"filterExpression": None}, "filterExpression"),
+    ("CreateFilter", {"filterExpression": ""}, "filterExpression"),
+    ("CreateFilter", {"filterExpression": "x" * 2_501}, "filterExpression"),
+    ("CreateFilter", {"filterExpression": "EXCLUDE"}, "Invalid Expression at character 8"),
     ("CreateBatchInferenceJob", {"batchInferenceJobMode": "THEME_GENERATION"}, "THEME_GENERATION"),
     (
         "CreateBatchInferenceJob",
@@ -258,6 +269,7 @@ UNKNOWN = {
     "solutionVersionArn": ACCOUNT + ":solution/unknown/00000000",
     "campaignArn": ACCOUNT + ":campaign/unknown",
     "batchInferenceJobArn": ACCOUNT + ":batch-inference-job/unknown",
+    "filterArn": ACCOUNT + ":filter/unknown",
     "recipeArn": "arn:aws:personalize:::recipe/aws-unknown",
     "algorithmArn": "arn:aws:personalize:::algorithm/aws-unknown",
     "featureTransformationArn": "arn:aws:personalize:::feature-transformation/unknown",
@@ -294,6 +306,10 @@ UNKNOWN = {
         ("DeleteCampaign", "campaignArn"),
         ("CreateBatchInferenceJob", "solutionVersionArn"),
         ("DescribeBatchInferenceJob", "batchInferenceJobArn"),
+        ("CreateFilter", "datasetGroupArn"),
+        ("DescribeFilter", "filterArn"),
+        ("DeleteFilter", "filterArn"),
+        ("CreateBatchInferenceJob", "filterArn"),
         ("DescribeRecipe", "recipeArn"),
         ("DescribeAlgorithm", "algorithmArn"),
         ("DescribeFeatureTransformation", "featureTransformationArn"),
@@ -314,6 +330,7 @@ def test_an_unknown_arn(personalize, world, operation, member):
         ("DescribeSolution", "solutionArn", "version"),
         ("DescribeDatasetGroup", "datasetGroupArn", "dataset"),
         ("DeleteSchema", "schemaArn", "campaign"),
+        ("DescribeFilter", "filterArn", "campaign"),
         ("DeleteSolution", "solutionArn", "version"),
     ],
 )
@@ -333,6 +350,7 @@ def test_an_arn_of_another_kind(personalize, world, operation, member, other):
         ("CreateSolution", {"name": "world"}, "solution"),
         ("CreateCampaign", {"name": "world"}, "campaign"),
         ("CreateBatchInferenceJob", {"jobName": "world"}, "batch"),
+        ("CreateFilter", {"name": "world"}, "filter"),
     ],
 )
 def test_a_name_that_is_taken(personalize, world, operation, change, name):
@@ -461,7 +479,7 @@ def test_each_operation_of_the_model_is_built_or_says_that_it_is_not(server):
             assert operation in answer["message"] and BUILT_MARK in answer["message"]
         else:
             built.append(operation)
-    assert len(built) == 51, built
+    assert len(built) == 55, built
 
 
 @pytest.mark.parametrize("target", ["AmazonPersonalize.CreateNonsense", "DynamoDB_20120810.GetItem", ""])
@@ -486,6 +504,10 @@ RUNTIME = [
     ("GetRecommendations", {"numResults": 501}, 400, "numResults"),
     ("GetRecommendations", {"numResults": -1}, 400, "numResults"),
     ("GetRecommendations", {"filterArn": ACCOUNT + ":filter/f"}, 404, "filter/f"),
+    ("GetRecommendations", {"filterArn": "f"}, 400, "filterArn"),
+    ("GetRecommendations", {"filterValues": {"A": "1"}}, 400, "without 'filterArn'"),
+    ("GetRecommendations", {"filterArn": ACCOUNT + ":filter/f", "filterValues": {"a-b": "1"}}, 400, "a-b"),
+    ("GetRecommendations", {"filterArn": ACCOUNT + ":filter/f", "filterValues": {"A": "x" * 1_001}}, 400, "filterValues.A"),
     ("GetRecommendations", {"promotions": [{"name": "p", "percentPromotedItems": 10}]}, 400, "promotions"),
     ("GetRecommendations", {"metadataColumns": {"ITEMS": ["GENRES"]}}, 400, "metadataColumns"),
     ("GetPersonalizedRanking", {"inputList": ["i1", "i2"]}, 400, "PERSONALIZED_RANKING"),

@@ -97,6 +97,12 @@ DESCRIBES = [
         | STATUS,
     ),
     (
+        "describe_filter",
+        "filter",
+        "filter",
+        {"name", "filterArn", "datasetGroupArn", "filterExpression"} | STATUS,
+    ),
+    (
         "describe_recipe",
         "recipe",
         "recipe",
@@ -128,6 +134,7 @@ LISTS = [
         {"solutionVersionArn": "version"},
         {"batchInferenceJobArn", "jobName", "solutionVersionArn", "batchInferenceJobMode"} | STATUS,
     ),
+    ("list_filters", "Filters", {"datasetGroupArn": "group"}, {"name", "filterArn", "datasetGroupArn"} | STATUS),
     ("list_recipes", "recipes", {}, {"name", "recipeArn"} | STATUS),
 ]
 

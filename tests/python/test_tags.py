@@ -54,6 +54,7 @@ def test_every_kind_of_the_world_can_be_tagged(personalize, world):
         world.version,
         world.campaign,
         world.batch,
+        world.filter,
     ):
         p.tag_resource(resourceArn=arn, tags=[tag("world", "one")])
         assert tag("world", "one") in tags(p, arn)

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError as SdkError;
-use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question};
+use campaign::{BoxFuture, Campaign, LiveScorer, Question};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
-use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status, TrainingData};
+use domain::{ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status, TrainingData};
 use embedded::Embedded;
 use futures::stream;
 use serde_json::json;
@@ -49,8 +49,8 @@ impl Intercept for Calls {
 struct NoModel;
 
 impl LiveScorer for NoModel {
-    fn answer<'a>(&'a self, _: &'a Arn, _: Question<'a>) -> BoxFuture<'a, Result<StoredList, BoxError>> {
-        Box::pin(async { Err("no model is needed".into()) })
+    fn answer<'a>(&'a self, _: &'a Arn, _: Question<'a>) -> BoxFuture<'a, Result<StoredList, ApiError>> {
+        Box::pin(async { Err(ApiError::internal("no model is needed")) })
     }
 }
 

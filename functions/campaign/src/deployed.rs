@@ -23,6 +23,8 @@ pub struct Deployed {
     slot: Slot,
     /// The version whose lists answer.
     pub version: Arn,
+    /// Whose data it was trained on.
+    pub dataset_group: Arn,
     /// What it was trained with.
     pub recipe: &'static Recipe,
     /// `itemExplorationConfig` of the campaign.
@@ -140,6 +142,7 @@ impl Deployments {
         })?;
         let exploration = config.map(|config| config.item_exploration_config).unwrap_or_default();
         let (slot, cold) = (slots.serving, OnceCell::new());
-        Ok(Arc::new(Deployed { campaign, slot, version: arn, recipe, exploration, cold }))
+        let dataset_group = version.value.dataset_group;
+        Ok(Arc::new(Deployed { campaign, slot, version: arn, dataset_group, recipe, exploration, cold }))
     }
 }

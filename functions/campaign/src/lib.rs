@@ -3,12 +3,13 @@
 //! [`handle`] takes a request's path and body and gives back a whole reply. An answer is one GetItem
 //! of a list that was computed beforehand; which version a campaign serves, and from which slot, is kept
 //! for [`deployed::FRESH_FOR`], so that a moved pointer is seen soon, and at once where the slot is being
-//! written over by then. Only what no stored list can answer goes to a [`LiveScorer`]. Read
-//! `recommendations.rs` first.
+//! written over by then. Only what no stored list can answer, and what is filtered, goes to a
+//! [`LiveScorer`]. Read `recommendations.rs` first.
 
 pub mod deployed;
 
 mod browse;
+mod filters;
 mod ranking;
 mod recommendations;
 
@@ -20,6 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use domain::resource::AppliedFilter;
 use domain::{ApiError, Arn, ErrorKind};
 use store::{Lists, Resources, StoredList};
 use wire::{HttpReply, rest_json};
@@ -47,21 +49,26 @@ pub struct Question<'a> {
     pub exploration: &'a BTreeMap<String, String>,
     /// What to put in order, instead of the best of all.
     pub input_list: Option<&'a [String]>,
+    /// What may be answered.
+    pub filter: Option<&'a AppliedFilter>,
 }
 
 /// Scores with the model itself, where no stored list answers what was asked.
 pub trait LiveScorer: Send + Sync {
     /// The answer of a version. Of a ranking, the items that the model does not know come last and have no
     /// score.
+    ///
+    /// Fails with `InvalidInput` when a filter does not fit the data, or its values the filter.
     fn answer<'a>(
         &'a self,
         version: &'a Arn,
         question: Question<'a>,
-    ) -> BoxFuture<'a, Result<StoredList, BoxError>>;
+    ) -> BoxFuture<'a, Result<StoredList, ApiError>>;
 }
 
 /// Everything that serving needs from outside, with what it remembers between requests.
 pub struct Campaign {
+    resources: Resources,
     lists: Lists,
     live: Arc<dyn LiveScorer>,
     deployments: Deployments,
@@ -71,7 +78,8 @@ pub struct Campaign {
 impl Campaign {
     /// Serves from these tables.
     pub fn new(resources: Resources, lists: Lists, live: Arc<dyn LiveScorer>) -> Self {
-        Self { lists, live, deployments: Deployments::new(resources), fallbacks: AtomicU64::new(0) }
+        let deployments = Deployments::new(resources.clone());
+        Self { resources, lists, live, deployments, fallbacks: AtomicU64::new(0) }
     }
 
     /// How many answers came from the cold list or from the model since this was asked last.

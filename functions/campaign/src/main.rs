@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question};
-use domain::Arn;
+use domain::{ApiError, Arn};
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, required};
 use lambda_kit::gate::Gate;
@@ -59,7 +59,7 @@ impl LiveScorer for Live {
         &'a self,
         version: &'a Arn,
         question: Question<'a>,
-    ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
+    ) -> BoxFuture<'a, Result<StoredList, ApiError>> {
         Box::pin(async move {
             let question = json!({
                 "userId": question.user_id,
@@ -68,13 +68,21 @@ impl LiveScorer for Live {
                 "context": question.context,
                 "exploration": question.exploration,
                 "inputList": question.input_list,
+                "filter": question.filter,
             });
             let payload = json!({ "step": "Score", "arn": version, "question": question });
-            let answer = invoke(&self.aws, &self.function, &payload).await?;
-            Ok(StoredList {
-                items: serde_json::from_value(answer["items"].clone())?,
-                scores: serde_json::from_value(answer["scores"].clone())?,
-            })
+            let answer = invoke(&self.aws, &self.function, &payload).await.map_err(ApiError::internal)?;
+            match answer["refused"].as_str() {
+                Some(why) => Err(ApiError::invalid(why)),
+                None => list(&answer).map_err(ApiError::internal),
+            }
         })
     }
+}
+
+fn list(answer: &Value) -> Result<StoredList, BoxError> {
+    Ok(StoredList {
+        items: serde_json::from_value(answer["items"].clone())?,
+        scores: serde_json::from_value(answer["scores"].clone())?,
+    })
 }

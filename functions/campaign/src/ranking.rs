@@ -7,25 +7,31 @@ use domain::recipes::RecipeType;
 use wire::runtime::{self, GetActionRecommendations, GetPersonalizedRanking};
 
 use crate::deployed::Deployed;
-use crate::{Campaign, Question};
+use crate::{Campaign, Question, filters};
 
 /// The body of the answer: the given items, best first, those that the model does not know last and without
-/// a score. Fails with `InvalidInput` when the campaign's recipe does not rank.
+/// a score; what a filter lets not pass is not in it. Fails with `InvalidInput` when the campaign's recipe does not rank.
 pub(crate) async fn personalized(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let request = GetPersonalizedRanking::parse(body)?;
     let deployed = campaign.deployments.find(&request.campaign).await?;
     if deployed.recipe.recipe_type != RecipeType::PersonalizedRanking {
         return Err(wrong_recipe(&deployed, "GetPersonalizedRanking", "PERSONALIZED_RANKING"));
     }
+    let user = Some(request.user_id.as_str());
+    let filter = match &request.filter {
+        Some(filter) => Some(filters::applied(campaign, &deployed, filter, user, None).await?),
+        None => None,
+    };
     let question = Question {
-        user_id: Some(&request.user_id),
+        user_id: user,
         item_id: None,
         num_results: request.input_list.len(),
         context: &request.context,
         exploration: &deployed.exploration,
         input_list: Some(&request.input_list),
+        filter: filter.as_ref(),
     };
-    let list = campaign.live.answer(&deployed.version, question).await.map_err(ApiError::internal)?;
+    let list = campaign.live.answer(&deployed.version, question).await?;
     Ok(runtime::ranking(list.items.iter().map(String::as_str), &list.scores))
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use domain::ApiError;
 use domain::limits::PRECOMPUTED_RESULTS;
 use domain::recipes::RecipeType;
+use domain::resource::AppliedFilter;
 use store::{Found, ListKey, StoredList};
 use wire::runtime::{self, GetRecommendations};
 
 use crate::deployed::Deployed;
-use crate::{Campaign, Question};
+use crate::{Campaign, Question, filters};
 
 /// The body of the answer.
 pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
@@ -22,13 +23,21 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
         let scores = if deployed.recipe.scored { list.scores.as_slice() } else { &[] };
         runtime::recommendations(list.items.iter().take(wanted).map(String::as_str), scores)
     };
+    if let Some(filter) = &request.filter {
+        // The columns that it tests are where the models are.
+        let (user, item) = (request.user_id.as_deref(), request.item_id.as_deref());
+        let filter = filters::applied(campaign, &deployed, filter, user, item).await?;
+        campaign.fell_back();
+        let list = live(campaign, &deployed, key, wanted, &request.context, Some(&filter)).await?;
+        return Ok(scored_only(&list, &deployed));
+    }
     if wanted == 0 {
         return Ok(runtime::recommendations(std::iter::empty(), &[]));
     }
     if deployed.recipe.metadata && !request.context.is_empty() {
         // Stored lists know of no context.
         campaign.fell_back();
-        let list = live(campaign, &deployed, key, wanted, &request.context).await?;
+        let list = live(campaign, &deployed, key, wanted, &request.context, None).await?;
         return Ok(scored_only(&list, &deployed));
     }
     let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
@@ -51,6 +60,7 @@ async fn live(
     key: ListKey<'_>,
     wanted: usize,
     context: &BTreeMap<String, String>,
+    filter: Option<&AppliedFilter>,
 ) -> Result<Arc<StoredList>, ApiError> {
     let (user_id, item_id) = match key {
         ListKey::User(id) => (Some(id), None),
@@ -58,8 +68,9 @@ async fn live(
         ListKey::Cold => (None, None),
     };
     let exploration = &deployed.exploration;
-    let question = Question { user_id, item_id, num_results: wanted, context, exploration, input_list: None };
-    campaign.live.answer(&deployed.version, question).await.map(Arc::new).map_err(ApiError::internal)
+    let question =
+        Question { user_id, item_id, num_results: wanted, context, exploration, input_list: None, filter };
+    campaign.live.answer(&deployed.version, question).await.map(Arc::new)
 }
 
 /// Which list answers. A recipe that has one list for everybody stores nothing but that.
@@ -154,5 +165,5 @@ async fn long_enough(
         return Ok(list);
     }
     campaign.fell_back();
-    live(campaign, deployed, key, wanted, &BTreeMap::new()).await
+    live(campaign, deployed, key, wanted, &BTreeMap::new(), None).await
 }

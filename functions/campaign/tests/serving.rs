@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError as SdkError;
 use campaign::deployed::FRESH_FOR;
-use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question};
+use campaign::{BoxFuture, Campaign, LiveScorer, Question};
 use domain::hyperparameters::Hyperparameters;
-use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
-use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status, TrainingData};
+use domain::resource::{self, AppliedFilter, Filter, SolutionVersion, TrainingMode, TrainingType};
+use domain::{ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status, TrainingData};
 use embedded::Embedded;
 use serde_json::{Value, json};
 use store::{ListKey, ListRow, Lists, Resources, Shelf, StoredList, tables};
@@ -50,7 +50,7 @@ impl LiveScorer for Live {
         &'a self,
         version: &'a Arn,
         question: Question<'a>,
-    ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
+    ) -> BoxFuture<'a, Result<StoredList, ApiError>> {
         Box::pin(async move {
             let key = match (question.user_id, question.item_id) {
                 (Some(id), _) => ListKey::User(id),
@@ -60,6 +60,12 @@ impl LiveScorer for Live {
             let k = question.num_results;
             let mut asked = format!("{} {key} {k}", version.tail());
             question.context.iter().for_each(|(name, value)| asked += &format!(" {name}={value}"));
+            if let Some(AppliedFilter { expression, values, user, item, .. }) = question.filter {
+                if values.contains_key("BAD") {
+                    return Err(ApiError::invalid("BAD is no parameter"));
+                }
+                asked += &format!(" {expression} {values:?} {user:?} {item:?}");
+            }
             self.0.lock().unwrap().push(asked);
             match question.input_list {
                 // As a model that knows all but the first.
@@ -169,6 +175,19 @@ impl App {
             lifecycle: Lifecycle::active(EpochMillis(0)),
         };
         self.resources.create(&campaign.into()).await.unwrap();
+        arn
+    }
+
+    async fn filter(&self, name: &str, group: &str) -> Arn {
+        let arn = scope().arn(ResourceKind::Filter, name);
+        let filter = Filter {
+            arn: arn.clone(),
+            name: name.into(),
+            dataset_group: scope().arn(ResourceKind::DatasetGroup, group),
+            expression: "EXCLUDE ItemID".into(),
+            lifecycle: Lifecycle::active(EpochMillis(0)),
+        };
+        self.resources.create(&filter.into()).await.unwrap();
         arn
     }
 
@@ -471,4 +490,54 @@ async fn what_a_recipe_cannot_do_is_said() {
         assert_eq!(status, code, "{path}");
         assert!(body["message"].as_str().unwrap().contains(word), "{path}: {body}");
     }
+}
+
+#[tokio::test]
+async fn a_filtered_answer_comes_from_the_model_with_everything_that_the_filter_needs() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let filter = app.filter("unseen", "films").await;
+    let request = json!({
+        "campaignArn": arn, "userId": "1", "itemId": "i", "numResults": 7,
+        "filterArn": filter, "filterValues": { "G": "\"x\"" }
+    });
+    assert_eq!(app.items(request).await, list("live", 7).items);
+    let asked = app.live.0.lock().unwrap().clone();
+    let expected = "films/00000001 user '1' 7 EXCLUDE ItemID {\"G\": \"\\\"x\\\"\"} Some(\"1\") Some(\"i\")";
+    assert_eq!(asked, [expected]);
+    assert_eq!(app.campaign.take_fallbacks(), 1);
+}
+
+#[tokio::test]
+async fn a_filter_must_be_there_and_active_and_of_the_same_group() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let request = |filter: &Arn| json!({ "campaignArn": arn, "userId": "1", "filterArn": filter });
+    let unknown = scope().arn(ResourceKind::Filter, "unknown");
+    let (status, body) = app.call("/recommendations", request(&unknown)).await;
+    assert_eq!(status, 404);
+    assert!(body["message"].as_str().unwrap().contains("filter/unknown does not exist"), "{body}");
+
+    // The ARN of something else is no filter.
+    let (status, _) = app.call("/recommendations", request(&arn)).await;
+    assert_eq!(status, 404);
+
+    let (status, body) = app.call("/recommendations", request(&app.filter("other", "songs").await)).await;
+    assert_eq!(status, 400);
+    assert!(body["message"].as_str().unwrap().contains("dataset-group/songs"), "{body}");
+
+    let gone = app.filter("gone", "films").await;
+    let leave = |filter: &mut Filter| {
+        filter.lifecycle.status = Status::DeletePending;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    app.resources.update(&gone, leave).await.unwrap().unwrap();
+    let (status, body) = app.call("/recommendations", request(&gone)).await;
+    assert_eq!(status, 404);
+    assert!(body["message"].as_str().unwrap().contains("DELETE PENDING"), "{body}");
+
+    let mut bad = request(&app.filter("unseen", "films").await);
+    bad["filterValues"] = json!({ "BAD": "1" });
+    let (status, body) = app.call("/recommendations", bad).await;
+    assert_eq!((status, body["message"].as_str()), (400, Some("BAD is no parameter")));
 }

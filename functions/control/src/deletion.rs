@@ -58,7 +58,8 @@ impl Control {
                 let datasets = self.children(ResourceKind::Dataset, Some(&group.arn)).await?;
                 let solutions = self.children(ResourceKind::Solution, Some(&group.arn)).await?;
                 let trackers = self.children(ResourceKind::EventTracker, Some(&group.arn)).await?;
-                datasets.into_iter().chain(solutions).chain(trackers).next()
+                let filters = self.children(ResourceKind::Filter, Some(&group.arn)).await?;
+                datasets.into_iter().chain(solutions).chain(trackers).chain(filters).next()
             }
             Resource::Schema(schema) => {
                 let datasets = self.children(ResourceKind::Dataset, None).await?;
@@ -67,6 +68,7 @@ impl Control {
             }
             Resource::Dataset(dataset) => self.work_on_dataset(dataset).await?,
             Resource::Solution(solution) => self.use_of_solution(solution).await?,
+            Resource::Filter(filter) => self.use_of_filter(&filter.arn).await?,
             _ => None,
         };
         match blocker {
@@ -95,6 +97,15 @@ impl Control {
         let versions = self.children(ResourceKind::SolutionVersion, Some(&solution.arn)).await?;
         let in_training = |r: &Resource| r.lifecycle().is_some_and(|l| !l.status.is_at_rest());
         Ok(campaigns.into_iter().chain(versions.into_iter().filter(in_training)).next())
+    }
+
+    async fn use_of_filter(&self, filter: &Arn) -> Result<Option<Resource>, ApiError> {
+        let unfinished = self.resources.unfinished().await.map_err(ApiError::internal)?;
+        Ok(unfinished.into_iter().find(|resource| match resource {
+            Resource::BatchInferenceJob(job) => job.order.filter.as_ref() == Some(filter),
+            Resource::BatchSegmentJob(job) => job.order.filter.as_ref() == Some(filter),
+            _ => false,
+        }))
     }
 
     pub(crate) async fn children(

@@ -36,6 +36,8 @@ fn quotas() -> Result<Quotas, ConfigError> {
         dataset_groups: number("QUOTA_DATASET_GROUPS", default.dataset_groups)?,
         solutions_per_group: number("QUOTA_SOLUTIONS_PER_GROUP", default.solutions_per_group)?,
         campaigns_per_group: number("QUOTA_CAMPAIGNS_PER_GROUP", default.campaigns_per_group)?,
+        filters_per_group: number("QUOTA_FILTERS_PER_GROUP", default.filters_per_group)?,
+        filter_fields_per_group: number("QUOTA_FILTER_FIELDS_PER_GROUP", default.filter_fields_per_group)?,
         ..default
     })
 }

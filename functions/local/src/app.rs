@@ -7,13 +7,13 @@ use anyhow::Context;
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
 use control::Control;
 use domain::limits::Quotas;
-use domain::{Arn, EpochMillis, Scope};
+use domain::{ApiError, Arn, EpochMillis, Scope};
 use embedded::Embedded;
 use embedded::s3::ObjectCreated;
 use events::{Events, Refresh};
 use ingest::Outcome;
 use steps::live::{LiveModels, Question};
-use steps::{ModelCache, Observer, Settings, Steps};
+use steps::{Failure, ModelCache, Observer, Settings, Steps};
 use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
 use store::{Lists, Objects, Resources, StoredList, Who};
 use tokio::sync::{Mutex, mpsc};
@@ -57,6 +57,8 @@ const LOCAL_QUOTAS: Quotas = Quotas {
     batch_inference_in_flight: 10_000,
     batch_segment_in_flight: 10_000,
     exports_in_flight: 10_000,
+    filters_per_group: 10_000,
+    filter_fields_per_group: 10_000,
 };
 
 /// Scores with models that are loaded on demand.
@@ -67,7 +69,8 @@ impl LiveScorer for Live {
         &'a self,
         version: &'a Arn,
         question: campaign::Question<'a>,
-    ) -> BoxFuture<'a, Result<StoredList, BoxError>> {
+    ) -> BoxFuture<'a, Result<StoredList, ApiError>> {
+        let filtered = question.filter.is_some();
         let question = Question {
             user_id: question.user_id.map(str::to_owned),
             item_id: question.item_id.map(str::to_owned),
@@ -75,8 +78,14 @@ impl LiveScorer for Live {
             context: question.context.clone(),
             exploration: question.exploration.clone(),
             input_list: question.input_list.map(<[String]>::to_vec),
+            filter: question.filter.cloned(),
         };
-        Box::pin(async move { Ok(self.0.answer(version, question).await?) })
+        Box::pin(async move {
+            self.0.answer(version, question).await.map_err(|failure| match failure {
+                Failure::Caller(why) if filtered => ApiError::invalid(why),
+                failure => ApiError::internal(failure),
+            })
+        })
     }
 }
 

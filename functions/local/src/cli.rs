@@ -84,6 +84,12 @@ Example:
 Example:
   osusume infer-schema ratings.csv")]
     InferSchema(InferSchema),
+    /// Filter expressions.
+    Filter {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: FilterCommand,
+    },
     /// What a deployment in your AWS account costs in a month, on paper, beside the hosted service.
     #[command(after_help = "\
 Examples:
@@ -92,6 +98,50 @@ Examples:
 
 No price is asked for over the network; each is printed with its page and as of when it is known.")]
     Cost(Cost),
+}
+
+/// The commands on filter expressions.
+#[derive(Debug, Subcommand)]
+pub enum FilterCommand {
+    /// How an expression is read and, over CSV files, how many items pass it.
+    #[command(after_help = "\
+Examples:
+  osusume filter explain 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN (\"*\")'
+  osusume filter explain 'INCLUDE ItemID WHERE Items.GENRES IN ($GENRE)' --items movies.csv --value GENRE=Comedy
+  osusume filter explain 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN (\"*\")' \\
+          --items movies.csv --interactions ratings.csv --user 42")]
+    Explain(ExplainFilter),
+}
+
+/// `osusume filter explain`.
+#[derive(Args, Debug)]
+pub struct ExplainFilter {
+    /// The expression.
+    pub expression: String,
+    /// A CSV of the items, which are counted.
+    #[arg(long, value_name = "FILE")]
+    pub items: Option<PathBuf>,
+    /// Their Avro schema [default: inferred from the CSV].
+    #[arg(long, value_name = "FILE", requires = "items")]
+    pub schema: Option<PathBuf>,
+    /// A CSV of users, for CurrentUser.
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+    /// A CSV of interactions.
+    #[arg(long, value_name = "FILE")]
+    pub interactions: Option<PathBuf>,
+    /// The user of the request.
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+    /// The item of the request, for CurrentItem.
+    #[arg(long, value_name = "ID")]
+    pub item: Option<String>,
+    /// A parameter as filterValues has it, for example GENRE='"Comedy","Drama"'; may be given several times.
+    #[arg(long = "value", value_name = "NAME=VALUES")]
+    pub values: Vec<String>,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `osusume serve`.

@@ -22,9 +22,9 @@ use steps::Settings;
 use tracing_subscriber::EnvFilter;
 
 use app::App;
-use cli::{Cli, Command, Common};
+use cli::{Cli, Command, Common, FilterCommand};
 use client::Refused;
-use commands::{cost, demo, evaluate, import, infer_schema, recommend, serve, train};
+use commands::{cost, demo, evaluate, filter, import, infer_schema, recommend, serve, train};
 use console::Console;
 
 /// The work failed.
@@ -82,6 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::InferSchema(options) => infer_schema::run(options),
+        Command::Filter { command: FilterCommand::Explain(options) } => filter::explain(options),
         Command::Demo(options) => {
             let home = demo::Home::open(options)?;
             let app = App::open(

@@ -198,7 +198,14 @@ impl Workflow {
                 json!({})
             }
             Stage::Score { arn, question } => {
-                let list = self.live.answer(arn, question.clone()).await?;
+                let list = match self.live.answer(arn, question.clone()).await {
+                    Ok(list) => list,
+                    // An answer and no failure of the function: the caller of the API mends the filter.
+                    Err(Failure::Caller(why)) if question.filter.is_some() => {
+                        return Ok((json!({ "refused": why }), Vec::new()));
+                    }
+                    Err(failure) => return Err(failure),
+                };
                 json!({ "items": list.items, "scores": list.scores })
             }
             Stage::Refresh { arn, user_id, anonymous } => {
@@ -291,6 +298,9 @@ mod tests {
                 .is_ok()
         );
         assert!(parse(json!({ "step": "Refresh", "arn": ARN, "userId": "1" })).is_ok());
+        let filter = json!({ "expression": "EXCLUDE …", "dataset_group": ARN, "values": { "A": "1" } });
+        let question = json!({ "userId": null, "numResults": 3, "filter": filter });
+        assert!(parse(json!({ "step": "Score", "arn": ARN, "question": question })).is_ok());
         assert!(parse(json!({ "step": "DeployShard", "arn": ARN })).unwrap_err().contains("index"));
         assert!(parse(json!({ "step": "Deploy", "arn": ARN })).unwrap_err().contains("unknown variant"));
         assert!(parse(json!({ "step": "Delete", "arn": "films" })).is_err());

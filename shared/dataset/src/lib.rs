@@ -22,6 +22,8 @@ pub mod infer;
 
 pub mod synthetic;
 
+pub mod typed;
+
 mod names;
 mod parquet_io;
 

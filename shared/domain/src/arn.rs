@@ -28,6 +28,7 @@ pub enum ResourceKind {
     FeatureTransformation,
     EventTracker,
     DatasetExportJob,
+    Filter,
     /// A kind that Personalize has and that is not built here yet.
     Other,
 }
@@ -49,6 +50,7 @@ impl ResourceKind {
             Self::FeatureTransformation => "feature-transformation",
             Self::EventTracker => "event-tracker",
             Self::DatasetExportJob => "dataset-export-job",
+            Self::Filter => "filter",
             Self::Other => "",
         }
     }
@@ -104,6 +106,7 @@ impl Arn {
             ("feature-transformation", 1) => ResourceKind::FeatureTransformation,
             ("event-tracker", 1) => ResourceKind::EventTracker,
             ("dataset-export-job", 1) => ResourceKind::DatasetExportJob,
+            ("filter", 1) => ResourceKind::Filter,
             _ => ResourceKind::Other,
         }
     }

@@ -48,6 +48,20 @@ impl Event {
         self.sent_at.0.div_euclid(1000)
     }
 
+    /// The value of a column of Interactions, as its CSV would hold it; nothing where it is null. Ids of
+    /// the user and the item are for whoever knows them.
+    pub fn column(&self, name: &str) -> Option<String> {
+        match name {
+            "TIMESTAMP" => Some(self.timestamp().to_string()),
+            "EVENT_TYPE" => Some(self.event_type.clone()),
+            "EVENT_VALUE" => self.value.map(|value| value.to_string()),
+            "IMPRESSION" => (!self.impression.is_empty()).then(|| self.impression.join("|")),
+            "RECOMMENDATION_ID" => self.recommendation.clone(),
+            "EVENT_ATTRIBUTION_SOURCE" => self.attribution.clone(),
+            other => self.columns.get(other).cloned(),
+        }
+    }
+
     /// What events of one user are put in order by: when they happened, then when they came in. Clients
     /// send whole seconds, so within one the second part decides.
     pub fn order(&self) -> (i64, i64) {

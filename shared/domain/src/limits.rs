@@ -53,6 +53,14 @@ pub const ITEM_PROPERTIES_CHARS_MAX: usize = 32_000;
 pub const USER_PROPERTIES_CHARS_MAX: usize = 24_000;
 /// Days after its last event that a session without a user is kept. Ours: the guide names none.
 pub const ANONYMOUS_DAYS: i64 = 30;
+/// Longest filter expression, in characters (botocore `FilterExpression`).
+pub const FILTER_EXPRESSION_CHARS_MAX: usize = 2_500;
+/// Distinct columns that one filter may test (guide, 2025).
+pub const FILTER_FIELDS_MAX: usize = 10;
+/// Parameters of one filter, and values in one request (botocore `FilterValues`).
+pub const FILTER_PARAMETERS_MAX: usize = 25;
+/// Interactions of a user that a filter looks at, for each event type, latest first (guide).
+pub const FILTER_EVENTS_PER_TYPE: usize = 100;
 
 /// How many of each resource a deployment may hold. The hosted service's numbers are the default.
 #[derive(Clone, Debug)]
@@ -75,6 +83,10 @@ pub struct Quotas {
     pub batch_segment_in_flight: usize,
     /// Export jobs pending or in progress in a region. Ours: the guide names none.
     pub exports_in_flight: usize,
+    /// Filters in a dataset group.
+    pub filters_per_group: usize,
+    /// Distinct columns over all filters of a dataset group.
+    pub filter_fields_per_group: usize,
 }
 
 impl Default for Quotas {
@@ -89,6 +101,8 @@ impl Default for Quotas {
             batch_inference_in_flight: 5,
             batch_segment_in_flight: 5,
             exports_in_flight: 5,
+            filters_per_group: 30,
+            filter_fields_per_group: 20,
         }
     }
 }

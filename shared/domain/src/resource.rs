@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::{Arn, ResourceKind};
+use crate::error::ApiError;
 use crate::hyperparameters::Hyperparameters;
 use crate::schedule::Schedule;
 use crate::slots::Slots;
@@ -35,6 +36,7 @@ pub enum Resource {
     EventTracker(EventTracker),
     BatchSegmentJob(BatchSegmentJob),
     DatasetExportJob(DatasetExportJob),
+    Filter(Filter),
 }
 
 /// A container for the datasets and models of one application.
@@ -458,6 +460,9 @@ pub struct BatchOrder {
     pub output_path: String,
     /// Echoed to the caller.
     pub role_arn: String,
+    /// Which items may be answered; each line may bring values for its parameters.
+    #[serde(default)]
+    pub filter: Option<Arn>,
 }
 
 /// Recommendations for a file of users or items.
@@ -556,6 +561,53 @@ pub struct DatasetExportJob {
     pub lifecycle: Lifecycle,
 }
 
+/// An expression that says which items or users may be answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Filter {
+    /// `filter/<name>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub name: String,
+    /// Whose columns it tests.
+    pub dataset_group: Arn,
+    /// As the caller gave it; it was read and checked when the filter was created.
+    pub expression: String,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+impl Filter {
+    /// A filter applies to what was made from its own dataset group only.
+    pub fn must_belong_to(&self, dataset_group: &Arn) -> Result<(), ApiError> {
+        if self.dataset_group == *dataset_group {
+            return Ok(());
+        }
+        Err(ApiError::invalid(format!(
+            "The filter {} belongs to the dataset group {}, and what answers here to {dataset_group}: use a \
+             filter of the same group.",
+            self.arn, self.dataset_group
+        )))
+    }
+}
+
+/// A filter as one request applies it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedFilter {
+    /// The expression of the filter.
+    pub expression: String,
+    /// The group of the filter and of the version that answers.
+    pub dataset_group: Arn,
+    /// `filterValues` as they were given.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+    /// The user of the request, for `CurrentUser` and `Interactions`.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The item of the request, for `CurrentItem`.
+    #[serde(default)]
+    pub item: Option<String>,
+}
+
 impl Resource {
     /// The resource's own ARN.
     pub fn arn(&self) -> &Arn {
@@ -571,6 +623,7 @@ impl Resource {
             Self::EventTracker(r) => &r.arn,
             Self::BatchSegmentJob(r) => &r.arn,
             Self::DatasetExportJob(r) => &r.arn,
+            Self::Filter(r) => &r.arn,
         }
     }
 
@@ -579,8 +632,8 @@ impl Resource {
         self.arn().kind()
     }
 
-    /// What lists filter by: the group of a dataset, solution or event tracker, the dataset of an import or export
-    /// job, the solution of a version or campaign, the version of a batch job.
+    /// What lists filter by: the group of a dataset, solution, event tracker or filter, the dataset of an
+    /// import or export job, the solution of a version or campaign, the version of a batch job.
     pub fn parent(&self) -> Option<Arn> {
         match self {
             Self::DatasetGroup(_) | Self::Schema(_) => None,
@@ -593,6 +646,7 @@ impl Resource {
             Self::EventTracker(r) => Some(r.dataset_group.clone()),
             Self::BatchSegmentJob(r) => Some(r.order.solution_version.clone()),
             Self::DatasetExportJob(r) => Some(r.dataset.clone()),
+            Self::Filter(r) => Some(r.dataset_group.clone()),
         }
     }
 
@@ -610,6 +664,7 @@ impl Resource {
             Self::EventTracker(r) => Some(&r.lifecycle),
             Self::BatchSegmentJob(r) => Some(&r.lifecycle),
             Self::DatasetExportJob(r) => Some(&r.lifecycle),
+            Self::Filter(r) => Some(&r.lifecycle),
         }
     }
 
@@ -627,6 +682,7 @@ impl Resource {
             Self::EventTracker(r) => Some(&mut r.lifecycle),
             Self::BatchSegmentJob(r) => Some(&mut r.lifecycle),
             Self::DatasetExportJob(r) => Some(&mut r.lifecycle),
+            Self::Filter(r) => Some(&mut r.lifecycle),
         }
     }
 }
@@ -661,7 +717,8 @@ conversions!(
     BatchInferenceJob,
     EventTracker,
     BatchSegmentJob,
-    DatasetExportJob
+    DatasetExportJob,
+    Filter
 );
 
 /// Work that goes on after the call that asked for it has been answered.

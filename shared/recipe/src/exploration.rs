@@ -13,8 +13,9 @@ use domain::hyperparameters::Hyperparameters;
 use training::random::share;
 
 use crate::hrnn::HrnnModel;
+use crate::hrnn::answer::Among;
 use crate::random::hash;
-use crate::ranking::{Query, RankedList};
+use crate::ranking::{Query, RankedList, is_within};
 
 /// Share of the places that cold items of `aws-hrnn-coldstart` get.
 const COLD_ITEM_WEIGHT: f64 = 0.3;
@@ -133,10 +134,30 @@ impl Explorer {
         k: usize,
         exclude_seen: bool,
     ) -> Vec<RankedList> {
-        let best = model.recommend_among(None, queries, k, exclude_seen);
-        let explored = model.recommend_among(Some((&self.eligible, &self.bonus)), queries, k, true);
+        let best = model.recommend_among(Among::All, queries, k, exclude_seen);
+        let explored = model.recommend_among(Among::Some(&self.eligible, &self.bonus), queries, k, true);
         let mix = |((best, explored), name): ((_, _), &&str)| self.mix(best, explored, name, k);
         best.into_iter().zip(explored).zip(names).map(mix).collect()
+    }
+
+    /// The same for one query among the items in `allowed`, as
+    /// [`Recommender::recommend_within`](crate::Recommender::recommend_within) has it.
+    pub fn recommend_within(
+        &self,
+        model: &HrnnModel,
+        query: Query<'_>,
+        name: &str,
+        k: usize,
+        allowed: &[u64],
+    ) -> RankedList {
+        let may = self.eligible.iter().zip(&self.bonus).filter(|(item, _)| is_within(allowed, **item));
+        let (eligible, bonus): (Vec<u32>, Vec<f32>) = may.unzip();
+        let mut best = model.recommend_among(Among::Allowed(allowed), &[query], k, false);
+        let mut explored = model.recommend_among(Among::Some(&eligible, &bonus), &[query], k, true);
+        match (best.pop(), explored.pop()) {
+            (Some(best), Some(explored)) => self.mix(best, explored, name, k),
+            _ => RankedList::default(),
+        }
     }
 
     fn mix(&self, best: Scored, explored: Scored, name: &str, k: usize) -> RankedList {

@@ -40,5 +40,5 @@ mod testing;
 pub use artifact::{Artifact, ArtifactError};
 pub use checkpoint::{Checkpoints, Keeper};
 pub use model::{Model, Progress, TrainError, TrainOptions, Trained, train};
-pub use ranking::{Query, RankedList, Recommender};
+pub use ranking::{Query, RankedList, Recommender, is_within};
 pub use version::{Stage, TrainedVersion, train_and_evaluate};

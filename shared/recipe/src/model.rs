@@ -60,6 +60,10 @@ impl Recommender for Model {
         self.recommender().recommend(queries, k, exclude_seen)
     }
 
+    fn recommend_within(&self, query: Query<'_>, k: usize, allowed: &[u64]) -> RankedList {
+        self.recommender().recommend_within(query, k, allowed)
+    }
+
     fn items(&self) -> usize {
         self.recommender().items()
     }

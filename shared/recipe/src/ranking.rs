@@ -20,6 +20,11 @@ pub enum Query<'a> {
     Item(u32),
 }
 
+/// Whether an item is in a set of [`Recommender::recommend_within`].
+pub fn is_within(allowed: &[u64], item: u32) -> bool {
+    allowed.get(item as usize / 64).is_some_and(|word| word >> (item % 64) & 1 == 1)
+}
+
 /// A trained model.
 ///
 /// The numbers of items are those of the data that the model was trained on; ties in score are
@@ -31,6 +36,21 @@ pub trait Recommender: Send + Sync {
     /// always left out of a related-items answer) do not appear. A list is shorter than `k` only
     /// where the model has nothing else to offer.
     fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList>;
+
+    /// The `k` best items for one query among those in `allowed`, with the scores that they have in a list of
+    /// all; item i is bit i % 64 of word i / 64, and one beyond the last word is not in the set.
+    ///
+    /// Shorter than `k` only where the model has nothing else to offer of the set.
+    fn recommend_within(&self, query: Query<'_>, k: usize, allowed: &[u64]) -> RankedList {
+        let mut list = self.recommend(&[query], self.items(), false).pop().unwrap_or_default();
+        let mut keep =
+            list.items.iter().map(|&item| is_within(allowed, item)).collect::<Vec<_>>().into_iter();
+        list.scores.retain(|_| keep.next().unwrap_or(false));
+        list.items.retain(|&item| is_within(allowed, item));
+        list.items.truncate(k);
+        list.scores.truncate(k);
+        list
+    }
 
     /// How many items the model knows.
     fn items(&self) -> usize;

@@ -122,6 +122,35 @@ fn related_items_share_the_parity_and_never_name_the_item_itself() {
 }
 
 #[test]
+fn the_best_of_a_set_are_those_of_the_whole_list_that_are_in_it() {
+    // Items 0, 3, 6, …, and none beyond the first word.
+    let allowed = [(0..64).step_by(3).map(|item| 1u64 << item).sum::<u64>()];
+    for candidate in candidates() {
+        for query in [NEW_USER, histories(&candidate.data)[4], Query::Item(5)] {
+            let mut whole = candidate.model().recommend(&[query], SIDE as usize, false).remove(0);
+            let kept: Vec<bool> = whole.items.iter().map(|item| item % 3 == 0).collect();
+            let (mut of_items, mut of_scores) = (kept.iter(), kept.iter());
+            whole.items.retain(|_| *of_items.next().unwrap());
+            whole.scores.retain(|_| *of_scores.next().unwrap());
+            assert!(whole.items.len() >= SIDE as usize / 3 - 1);
+            for k in [0, 1, 7, SIDE as usize] {
+                let among = candidate.model().recommend_within(query, k, &allowed);
+                let k = k.min(whole.items.len());
+                assert_eq!(among.items, whole.items[..k], "{}", candidate.recipe.name);
+                assert_eq!(
+                    among.scores,
+                    whole.scores[..k.min(whole.scores.len())],
+                    "{}",
+                    candidate.recipe.name
+                );
+            }
+            assert_eq!(candidate.model().recommend_within(query, 5, &[0]).items, [0u32; 0]);
+            assert_eq!(candidate.model().recommend_within(query, 5, &[]).items, [0u32; 0]);
+        }
+    }
+}
+
+#[test]
 fn more_answers_than_items_are_all_items() {
     for candidate in candidates() {
         for query in [NEW_USER, histories(&candidate.data)[3]] {

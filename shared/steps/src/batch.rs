@@ -8,6 +8,7 @@
 //! files come from, go to and how they are shared among processes is one for both.
 
 mod lines;
+mod passing;
 mod segments;
 mod shards;
 
@@ -18,9 +19,11 @@ use bytes::Bytes;
 use domain::Arn;
 use domain::limits::NUM_RESULTS_DEFAULT;
 use domain::recipes::{Recipe, RecipeType};
-use domain::resource::{BatchInferenceJob, BatchOrder, BatchSegmentJob, SolutionVersion};
+use domain::resource::{BatchInferenceJob, BatchOrder, BatchSegmentJob, Filter, SolutionVersion};
 use store::{ObjectError, S3Location};
+use tokio::sync::OnceCell;
 
+use self::passing::LineFilter;
 use crate::Steps;
 use crate::failure::{Doing, Failure};
 use crate::models::{ServedModel, recipe_of};
@@ -93,6 +96,8 @@ struct Batch<J> {
     version: SolutionVersion,
     recipe: &'static Recipe,
     output: S3Location,
+    /// What the job's filter looks at, which is read once; nothing where it has none.
+    filter: OnceCell<Option<Arc<LineFilter>>>,
 }
 
 impl<J: BatchJob> Batch<J> {
@@ -101,7 +106,18 @@ impl<J: BatchJob> Batch<J> {
         let version = steps.existing::<SolutionVersion>(&order.solution_version).await?;
         let recipe = recipe_of(&version)?;
         let output = location(&order.output_path, "Invalid S3 output path")?;
-        Ok(Self { job, version, recipe, output })
+        Ok(Self { job, version, recipe, output, filter: OnceCell::new() })
+    }
+
+    async fn filter(&self, steps: &Steps, model: &ServedModel) -> Result<Option<Arc<LineFilter>>, Failure> {
+        let read = async || {
+            let Some(arn) = &self.job.order().filter else { return Ok(None) };
+            let filter = steps.existing::<Filter>(arn).await?;
+            LineFilter::read(steps, &filter, &self.version.arn, self.recipe, model)
+                .await
+                .map(|filter| Some(Arc::new(filter)))
+        };
+        self.filter.get_or_try_init(read).await.cloned()
     }
 
     /// Answers one file; returns the number of its lines.
@@ -118,9 +134,12 @@ impl<J: BatchJob> Batch<J> {
             Some(config) => model.explorer(config)?,
             None => None,
         };
+        let filter = self.filter(steps, &model).await?;
         let answers = tokio::task::spawn_blocking(move || match recipe.recipe_type {
-            RecipeType::UserSegmentation => segments::answer(&model, recipe, &bytes, k, threads),
-            _ => Ok(lines::answer(&model, recipe, explorer.as_ref(), &bytes, k)),
+            RecipeType::UserSegmentation => {
+                segments::answer(&model, recipe, &bytes, k, threads, filter.as_deref())
+            }
+            _ => Ok(lines::answer(&lines::Asked { model: &model, recipe, explorer, k, filter }, &bytes)),
         });
         let answers = answers
             .await

@@ -41,7 +41,7 @@ impl Live {
 }
 
 /// All texts of some records; an empty one, which no column's name is, comes before each id.
-fn texts(records: &[Record]) -> Vec<&str> {
+pub(crate) fn texts(records: &[Record]) -> Vec<&str> {
     let mut texts = Vec::new();
     for Record { id, columns } in records {
         texts.extend(["", id.as_str()]);
@@ -226,13 +226,7 @@ fn of_event(column: &str, told: &Told) -> Option<Option<String>> {
     Some(match column {
         "USER_ID" => Some(told.user.clone()),
         "ITEM_ID" => Some(item.clone()),
-        "TIMESTAMP" => Some(event.timestamp().to_string()),
-        "EVENT_TYPE" => Some(event.event_type.clone()),
-        "EVENT_VALUE" => event.value.map(|value| value.to_string()),
-        "IMPRESSION" => (!event.impression.is_empty()).then(|| event.impression.join("|")),
-        "RECOMMENDATION_ID" => event.recommendation.clone(),
-        "EVENT_ATTRIBUTION_SOURCE" => event.attribution.clone(),
-        other => event.columns.get(other).cloned(),
+        other => event.column(other),
     })
 }
 

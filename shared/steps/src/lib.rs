@@ -14,6 +14,7 @@ mod checkpoints;
 pub mod delete;
 pub mod deploy;
 pub mod export;
+pub mod filters;
 pub mod follow_up;
 pub mod import;
 pub mod layer;

@@ -18,7 +18,7 @@ use recipe::exploration::{self, Explorer};
 use recipe::{Query, RankedList, Recommender, precompute};
 use store::{S3Location, StoredList};
 
-pub use self::cache::ModelCache;
+pub use self::cache::{Kept, ModelCache};
 
 use crate::failure::{Doing, Failure};
 use crate::training_data::Snapshots;
@@ -136,6 +136,35 @@ impl ServedModel {
         }
     }
 
+    /// [`for_history`](Self::for_history) among the items in `allowed`, as
+    /// [`Recommender::recommend_within`](recipe::Recommender::recommend_within) has it.
+    pub fn for_history_within(
+        &self,
+        user: &str,
+        history: History<'_>,
+        k: usize,
+        explorer: Option<&Explorer>,
+        allowed: &[u64],
+    ) -> StoredList {
+        let query = Query::User(history);
+        self.named(match (self.loaded.model.network(), explorer) {
+            (Some(network), Some(explorer)) => explorer.recommend_within(network, query, user, k, allowed),
+            _ => self.loaded.model.recommend_within(query, k, allowed),
+        })
+    }
+
+    /// [`for_item`](Self::for_item) among the items in `allowed`.
+    pub fn for_item_within(&self, item: &str, k: usize, allowed: &[u64]) -> StoredList {
+        match self.loaded.items.get(item) {
+            Some(number) => self.named(self.loaded.model.recommend_within(Query::Item(number), k, allowed)),
+            None => {
+                let popular = self.loaded.popular.iter().copied();
+                let items = popular.filter(|&item| recipe::is_within(allowed, item)).take(k).collect();
+                self.named(RankedList { items, scores: Vec::new() })
+            }
+        }
+    }
+
     /// The popular items, without scores.
     pub fn popular(&self, k: usize) -> StoredList {
         let items = self.loaded.popular.iter().take(k).copied().collect();
@@ -170,7 +199,7 @@ pub(crate) fn event_filter(version: &SolutionVersion) -> Result<EventFilter, Fai
     Ok(EventFilter { event_type: version.event_type.clone(), value_threshold })
 }
 
-const NO_HISTORY: History<'static> = History::new(&[], &[]);
+pub(crate) const NO_HISTORY: History<'static> = History::new(&[], &[]);
 
 /// A list for every user of a model's data.
 pub struct UserLists {

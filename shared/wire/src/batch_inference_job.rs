@@ -27,7 +27,6 @@ impl CreateBatchInferenceJob {
     /// Checks the request.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
         let order = batch_job::order(members, NUM_RESULTS_MAX)?;
-        members.not_available("filterArn", "filtering")?;
         let mode = members.optional("batchInferenceJobMode", |m| m.word(&[MODE, "THEME_GENERATION"]))?;
         if mode == Some("THEME_GENERATION") {
             return Err(ApiError::invalid(format!(

@@ -14,7 +14,8 @@ pub(crate) fn order(members: &Members<'_>, most: usize) -> Result<BatchOrder, Ap
     let input_path = location(members, "jobInput", "s3DataSource", "Invalid S3 input path")?;
     let output_path = output_path(members)?;
     let role_arn = members.required("roleArn", Member::role_arn)?;
-    Ok(BatchOrder { job_name, solution_version, num_results, input_path, output_path, role_arn })
+    let filter = members.optional("filterArn", Member::arn)?;
+    Ok(BatchOrder { job_name, solution_version, num_results, input_path, output_path, role_arn, filter })
 }
 
 /// The folder that a job writes to.
@@ -56,4 +57,5 @@ pub(crate) fn details(summary: Shape, order: &BatchOrder) -> Shape {
         .with("jobInput", Shape::new().with("s3DataSource", input))
         .with("jobOutput", job_output(&order.output_path))
         .with("roleArn", order.role_arn.as_str())
+        .with_some("filterArn", order.filter.as_ref().map(Arn::as_str))
 }

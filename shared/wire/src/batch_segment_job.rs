@@ -11,9 +11,7 @@ use crate::shape::Shape;
 
 /// Checks a `CreateBatchSegmentJob`.
 pub fn parse(members: &Members<'_>) -> Result<BatchOrder, ApiError> {
-    let order = batch_job::order(members, SEGMENT_USERS_MAX)?;
-    members.not_available("filterArn", "filtering the users of a segment")?;
-    Ok(order)
+    batch_job::order(members, SEGMENT_USERS_MAX)
 }
 
 /// `batchSegmentJob` of `DescribeBatchSegmentJob`.

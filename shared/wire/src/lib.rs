@@ -23,6 +23,7 @@ pub mod dataset_group;
 pub mod dataset_import_job;
 pub mod event_tracker;
 pub mod events;
+pub mod filter;
 pub mod recipe;
 pub mod runtime;
 pub mod schema;

@@ -2,14 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use domain::limits::{ID_CHARS_MAX, INPUT_LIST_MAX, NUM_RESULTS_DEFAULT, NUM_RESULTS_MAX};
+use domain::limits::{
+    FILTER_PARAMETERS_MAX, ID_CHARS_MAX, INPUT_LIST_MAX, NUM_RESULTS_DEFAULT, NUM_RESULTS_MAX,
+};
 use domain::{ApiError, Arn, ResourceKind};
 
-use crate::members::{Document, Member, Members};
+use crate::members::{Document, Member, Members, violated};
 
 const CONTEXT_ENTRIES_MAX: usize = 150;
 const CONTEXT_VALUE_CHARS_MAX: usize = 1_000;
 const ACTION_RESULTS_MAX: i64 = 100;
+const FILTER_NAME_CHARS_MAX: usize = 50;
+const FILTER_VALUE_CHARS_MAX: usize = 1_000;
+
+/// A filter that a request names, and the values of its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedFilter {
+    /// The filter.
+    pub arn: Arn,
+    /// `filterValues` as they were given.
+    pub values: BTreeMap<String, String>,
+}
 
 /// `POST /recommendations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +37,8 @@ pub struct GetRecommendations {
     pub num_results: usize,
     /// The context of the request: values by names of columns of Interactions.
     pub context: BTreeMap<String, String>,
+    /// Which items may be answered.
+    pub filter: Option<RequestedFilter>,
 }
 
 impl GetRecommendations {
@@ -47,9 +62,9 @@ impl GetRecommendations {
         members.not_available("promotions", "promoting of items")?;
         members.not_available("metadataColumns", "metadata in recommendations")?;
         let context = context(&members)?;
-        filter(&members)?;
+        let filter = filter(&members)?;
         let num_results = num_results.map_or(NUM_RESULTS_DEFAULT, |n| n as usize);
-        Ok(Self { campaign, user_id, item_id, num_results, context })
+        Ok(Self { campaign, user_id, item_id, num_results, context, filter })
     }
 }
 
@@ -64,6 +79,8 @@ pub struct GetPersonalizedRanking {
     pub input_list: Vec<String>,
     /// The context of the request.
     pub context: BTreeMap<String, String>,
+    /// Which items may be answered.
+    pub filter: Option<RequestedFilter>,
 }
 
 impl GetPersonalizedRanking {
@@ -83,8 +100,8 @@ impl GetPersonalizedRanking {
         let user_id = members.required("userId", id)?;
         members.not_available("metadataColumns", "metadata in rankings")?;
         let context = context(&members)?;
-        filter(&members)?;
-        Ok(Self { campaign, user_id, input_list, context })
+        let filter = filter(&members)?;
+        Ok(Self { campaign, user_id, input_list, context, filter })
     }
 }
 
@@ -121,12 +138,33 @@ fn id(member: &Member<'_>) -> Result<String, ApiError> {
     member.sized_text(1, ID_CHARS_MAX)
 }
 
-/// Filters cannot be created yet, so none that is asked for exists.
-fn filter(members: &Members<'_>) -> Result<(), ApiError> {
-    members.optional("filterValues", Member::strings)?;
+/// `filterArn` and `filterValues`. Values without a filter are refused: whoever sends them believes that
+/// something is filtered.
+fn filter(members: &Members<'_>) -> Result<Option<RequestedFilter>, ApiError> {
+    let values = members.optional("filterValues", Member::strings)?.unwrap_or_default();
+    if values.len() > FILTER_PARAMETERS_MAX {
+        let rule = format!("Member must have length less than or equal to {FILTER_PARAMETERS_MAX}");
+        return Err(violated("filterValues", &format!("{} entries", values.len()), &rule));
+    }
+    for (name, value) in &values {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(word) {
+            let rule = "Map keys must satisfy regular expression pattern: [A-Za-z0-9_]+";
+            return Err(violated("filterValues", name, rule));
+        }
+        for (text, most) in [(name, FILTER_NAME_CHARS_MAX), (value, FILTER_VALUE_CHARS_MAX)] {
+            if text.chars().count() > most {
+                let rule = format!("Member must have length less than or equal to {most}");
+                return Err(violated(&format!("filterValues.{name}"), text, &rule));
+            }
+        }
+    }
     match members.optional("filterArn", Member::arn)? {
-        Some(filter) => Err(ApiError::not_found(&filter)),
-        None => Ok(()),
+        Some(arn) => Ok(Some(RequestedFilter { arn, values })),
+        None if values.is_empty() => Ok(None),
+        None => Err(ApiError::invalid(
+            "'filterValues' are given without 'filterArn': name the filter that they are for.",
+        )),
     }
 }
 
@@ -217,7 +255,24 @@ mod tests {
             (json!({ "numResults": "5" }), "SerializationException", "numResults"),
             (json!({ "userId": "x".repeat(257) }), "InvalidInputException", "userId"),
             (json!({ "userId": 1 }), "SerializationException", "userId"),
-            (json!({ "filterArn": FILTER }), "ResourceNotFoundException", FILTER),
+            (json!({ "filterArn": "films" }), "InvalidInputException", "filterArn"),
+            (json!({ "filterValues": { "A": "1" } }), "InvalidInputException", "without 'filterArn'"),
+            (
+                json!({ "filterArn": FILTER, "filterValues": { "A": 1 } }),
+                "SerializationException",
+                "filterValues.A",
+            ),
+            (json!({ "filterArn": FILTER, "filterValues": { "a-b": "1" } }), "InvalidInputException", "a-b"),
+            (
+                json!({ "filterArn": FILTER, "filterValues": { "A": "x".repeat(1_001) } }),
+                "InvalidInputException",
+                "filterValues.A",
+            ),
+            (
+                json!({ "filterArn": FILTER, "filterValues": (0..26).map(|n| (n.to_string(), "1".to_owned())).collect::<BTreeMap<_, _>>() }),
+                "InvalidInputException",
+                "26 entries",
+            ),
             (json!({ "promotions": [{ "name": "p" }] }), "InvalidInputException", "promotions"),
             (
                 json!({ "metadataColumns": { "ITEMS": ["GENRES"] } }),
@@ -243,6 +298,15 @@ mod tests {
             assert!(error.message.contains(word), "{extra}: {}", error.message);
         }
         assert!(get(json!({ "context": { "DEVICE": "phone" }, "unknownMember": 1 })).is_ok());
+    }
+
+    #[test]
+    fn a_filter_comes_with_its_values() {
+        let filter =
+            get(json!({ "filterArn": FILTER, "filterValues": { "A": "\"x\"" } })).unwrap().filter.unwrap();
+        assert_eq!(filter.arn.as_str(), FILTER);
+        assert_eq!(filter.values["A"], "\"x\"");
+        assert_eq!(get(json!({ "filterValues": {} })).unwrap().filter, None);
     }
 
     #[test]

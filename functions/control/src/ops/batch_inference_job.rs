@@ -1,5 +1,6 @@
 //! Batch inference jobs.
 
+use ::filter::ast::Target;
 use domain::recipes::{Recipe, RecipeType};
 use domain::resource::{BatchInferenceJob, Job, Solution, SolutionVersion};
 use domain::{ApiError, Lifecycle, ResourceKind};
@@ -9,6 +10,7 @@ use wire::{Member, Members};
 
 use super::Output;
 use super::campaign::exploration;
+use super::filter;
 use crate::Control;
 use crate::pages::List;
 
@@ -27,6 +29,8 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     answers_lines(lifecycle::version::recipe(&version.value.recipe)?)?;
     exploration(&version.value.recipe, &item_exploration_config)?;
     let solution = control.active_parent::<Solution>(&version.value.solution).await?;
+    let group = &version.value.dataset_group;
+    let filter = filter::of_job(control, order.filter.as_ref(), group, Target::Item).await?;
     let kind = ResourceKind::BatchInferenceJob;
     control.room_in_flight(kind, control.quotas.batch_inference_in_flight).await?;
     let job = BatchInferenceJob {
@@ -37,9 +41,8 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::pending((control.clock)()),
     };
     let arn = job.arn.clone();
-    control
-        .create_and_launch(job, tags, vec![version.row, solution.row], Job::BatchInference(arn.clone()))
-        .await?;
+    let parents = [version.row, solution.row].into_iter().chain(filter.map(|filter| filter.row)).collect();
+    control.create_and_launch(job, tags, parents, Job::BatchInference(arn.clone())).await?;
     Ok(Some(Shape::new().arn("batchInferenceJobArn", &arn).into()))
 }
 

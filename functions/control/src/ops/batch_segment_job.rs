@@ -1,5 +1,6 @@
 //! Batch segment jobs.
 
+use ::filter::ast::Target;
 use domain::recipes::RecipeType;
 use domain::resource::{BatchSegmentJob, Job, Solution, SolutionVersion};
 use domain::{ApiError, Lifecycle, ResourceKind};
@@ -7,7 +8,7 @@ use wire::batch_segment_job as shapes;
 use wire::shape::Shape;
 use wire::{Member, Members};
 
-use super::Output;
+use super::{Output, filter};
 use crate::Control;
 use crate::pages::List;
 
@@ -33,6 +34,8 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         )));
     }
     let solution = control.active_parent::<Solution>(&version.value.solution).await?;
+    let group = &version.value.dataset_group;
+    let filter = filter::of_job(control, order.filter.as_ref(), group, Target::User).await?;
     let kind = ResourceKind::BatchSegmentJob;
     control.room_in_flight(kind, control.quotas.batch_segment_in_flight).await?;
     let job = BatchSegmentJob {
@@ -42,9 +45,8 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         lifecycle: Lifecycle::pending((control.clock)()),
     };
     let arn = job.arn.clone();
-    control
-        .create_and_launch(job, tags, vec![version.row, solution.row], Job::BatchSegment(arn.clone()))
-        .await?;
+    let parents = [version.row, solution.row].into_iter().chain(filter.map(|filter| filter.row)).collect();
+    control.create_and_launch(job, tags, parents, Job::BatchSegment(arn.clone())).await?;
     Ok(Some(Shape::new().arn("batchSegmentJobArn", &arn).into()))
 }
 

@@ -188,6 +188,8 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
         batch_inference_in_flight: 1,
         batch_segment_in_flight: 1,
         exports_in_flight: 1,
+        filters_per_group: 1,
+        filter_fields_per_group: 1,
     })
     .await;
     let group = app.filled_group("films").await;

@@ -6,6 +6,7 @@ mod campaigns;
 mod creation;
 mod datasets;
 mod deletion;
+mod filters;
 mod lists;
 mod options;
 mod tags;

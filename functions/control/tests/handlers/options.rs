@@ -43,7 +43,6 @@ async fn nothing_that_is_not_done_is_accepted_silently() {
                 "jobOutput": { "s3DataDestination": { "path": "s3://films/out/" } },
             }),
             vec![
-                ("filterArn", json!("arn:aws:personalize:us-east-1:000000000000:filter/f")),
                 ("batchInferenceJobMode", json!("THEME_GENERATION")),
                 (
                     "batchInferenceJobConfig",

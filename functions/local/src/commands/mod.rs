@@ -3,6 +3,7 @@
 pub mod cost;
 pub mod demo;
 pub mod evaluate;
+pub mod filter;
 pub mod import;
 pub mod infer_schema;
 pub mod recommend;

@@ -28,6 +28,17 @@ const QUERIES_AT_ONCE: usize = 96;
 /// Floats from one query's logits to the next. One more vector keeps them out of the same cache sets.
 const STRIDE: usize = ITEMS_AT_ONCE + 16;
 
+/// What items are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Among<'a> {
+    /// Any. Scores are shares of the catalogue.
+    All,
+    /// Those of a set, as [`Recommender::recommend_within`] has it. Scores stay shares of the catalogue.
+    Allowed(&'a [u64]),
+    /// Some with a bonus each, whose numbers ascend. Scores are shares of these.
+    Some(&'a [u32], &'a [f32]),
+}
+
 /// The items that are scored: all of them, or some.
 struct Candidates<'a> {
     vectors: Cow<'a, [f32]>,
@@ -35,6 +46,8 @@ struct Candidates<'a> {
     prior: Cow<'a, [f32]>,
     // Ascending; none for all.
     numbers: Option<&'a [u32]>,
+    // Of all, those that may be answered.
+    allowed: Option<&'a [u64]>,
 }
 
 impl<'a> Candidates<'a> {
@@ -44,6 +57,7 @@ impl<'a> Candidates<'a> {
             bias: model.bias.as_slice().expect("vectors are stored in a row").into(),
             prior: model.prior.as_slice().expect("vectors are stored in a row").into(),
             numbers: None,
+            allowed: None,
         }
     }
 
@@ -57,6 +71,7 @@ impl<'a> Candidates<'a> {
             bias: raised(&model.bias).into(),
             prior: raised(&model.prior).into(),
             numbers: Some(numbers),
+            allowed: None,
         }
     }
 
@@ -78,7 +93,13 @@ impl<'a> Candidates<'a> {
 
 impl Recommender for HrnnModel {
     fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
-        self.recommend_among(None, queries, k, exclude_seen).into_iter().map(|scored| scored.list).collect()
+        let lists = self.recommend_among(Among::All, queries, k, exclude_seen);
+        lists.into_iter().map(|scored| scored.list).collect()
+    }
+
+    fn recommend_within(&self, query: Query<'_>, k: usize, allowed: &[u64]) -> RankedList {
+        let mut lists = self.recommend_among(Among::Allowed(allowed), &[query], k, false);
+        lists.pop().map(|scored| scored.list).unwrap_or_default()
     }
 
     fn items(&self) -> usize {
@@ -87,27 +108,27 @@ impl Recommender for HrnnModel {
 }
 
 /// Some queries and their running answers.
-struct Asked {
+struct Asked<'a> {
     vectors: Vec<f32>,
     known: Vec<Known>,
-    tops: Vec<Top>,
+    tops: Vec<Top<'a>>,
     logits: Vec<f32>,
     above: Vec<u32>,
 }
 
 impl HrnnModel {
-    /// The best of all items, or of some with a bonus each, whose numbers ascend. Scores are shares of
-    /// what was asked among.
+    /// The best of the items that are asked among.
     pub(crate) fn recommend_among(
         &self,
-        some: Option<(&[u32], &[f32])>,
+        among: Among<'_>,
         queries: &[Query<'_>],
         k: usize,
         exclude_seen: bool,
     ) -> Vec<Scored> {
-        let candidates = match some {
-            None => Candidates::all(self),
-            Some((numbers, bonus)) => Candidates::some(self, numbers, bonus),
+        let candidates = match among {
+            Among::All => Candidates::all(self),
+            Among::Allowed(allowed) => Candidates { allowed: Some(allowed), ..Candidates::all(self) },
+            Among::Some(numbers, bonus) => Candidates::some(self, numbers, bonus),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         self.answer(&candidates, queries, k, exclude_seen, threads)
@@ -121,7 +142,7 @@ impl HrnnModel {
         numbers.sort_unstable();
         numbers.dedup();
         let (query, bonus) = (Query::User(history), vec![0.0; numbers.len()]);
-        let mut answers = self.recommend_among(Some((&numbers, &bonus)), &[query], numbers.len(), false);
+        let mut answers = self.recommend_among(Among::Some(&numbers, &bonus), &[query], numbers.len(), false);
         answers.pop().map(|scored| scored.list).unwrap_or_default()
     }
 
@@ -136,7 +157,7 @@ impl HrnnModel {
         let layers = Layers::new(self);
         let chunks: Vec<&[Query<'_>]> = queries.chunks(QUERIES_AT_ONCE).collect();
         let cpu = Cpu::new(threads.clamp(1, chunks.len().max(1)));
-        let asked: Vec<Mutex<Option<Asked>>> = chunks.iter().map(|_| Mutex::new(None)).collect();
+        let asked: Vec<Mutex<Option<Asked<'_>>>> = chunks.iter().map(|_| Mutex::new(None)).collect();
         cpu.each(chunks.len(), &|i| {
             *own(&asked[i]) = Some(Asked::new(&layers, candidates, chunks[i], k, exclude_seen));
         });
@@ -173,7 +194,7 @@ impl HrnnModel {
     }
 
     /// Scores items from `first` on for some queries.
-    fn score(&self, candidates: &Candidates<'_>, asked: &mut Asked, packed: &Packed, first: usize) {
+    fn score(&self, candidates: &Candidates<'_>, asked: &mut Asked<'_>, packed: &Packed, first: usize) {
         let ep = padded(self.embedding());
         let Candidates { bias, prior, .. } = candidates;
         let count = ITEMS_AT_ONCE.min(bias.len() - first);
@@ -201,10 +222,10 @@ impl HrnnModel {
     }
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     fn new(
         layers: &Layers<'_>,
-        candidates: &Candidates<'_>,
+        candidates: &Candidates<'a>,
         queries: &[Query<'_>],
         k: usize,
         exclude_seen: bool,
@@ -226,7 +247,7 @@ impl Asked {
         Self {
             vectors,
             known,
-            tops: queries.iter().map(|query| Top::new(k, seen(query))).collect(),
+            tops: queries.iter().map(|query| Top::new(k, seen(query), candidates.allowed)).collect(),
             logits: vec![0.0; queries.len() * STRIDE],
             above: vec![0; ITEMS_AT_ONCE],
         }

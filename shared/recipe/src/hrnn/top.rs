@@ -4,21 +4,23 @@ use training::cpu::{Isa, exp};
 
 use crate::best::{Best, Key};
 use crate::exploration::Scored;
-use crate::ranking::RankedList;
+use crate::ranking::{RankedList, is_within};
 
 /// The best of the items that a query's logits were told of.
-pub(super) struct Top {
+pub(super) struct Top<'a> {
     best: Best,
     seen: Vec<u32>,
+    // Where only some items may be in the list; see `Recommender::recommend_within`.
+    allowed: Option<&'a [u64]>,
     highest: f32,
     // Sum of e^(logit − highest) over all items so far.
     total: f64,
 }
 
-impl Top {
-    /// For `k` items that are not among `seen`, which is ascending.
-    pub(super) fn new(k: usize, seen: Vec<u32>) -> Self {
-        Self { best: Best::new(k), seen, highest: f32::NEG_INFINITY, total: 0.0 }
+impl<'a> Top<'a> {
+    /// For `k` items that are not among `seen`, which is ascending, and are in `allowed` where that is given.
+    pub(super) fn new(k: usize, seen: Vec<u32>, allowed: Option<&'a [u64]>) -> Self {
+        Self { best: Best::new(k), seen, allowed, highest: f32::NEG_INFINITY, total: 0.0 }
     }
 
     /// Takes the logits of items `first..`. `above` is room for as many numbers.
@@ -36,7 +38,8 @@ impl Top {
         let count = at_least(isa, logits, limit, above);
         for &i in &above[..count] {
             let item = first + i;
-            if self.seen.binary_search(&item).is_err() {
+            let allowed = self.allowed.is_none_or(|allowed| is_within(allowed, item));
+            if allowed && self.seen.binary_search(&item).is_err() {
                 self.best.offer(Key::new(logits[i as usize], item));
             }
         }
@@ -145,7 +148,7 @@ mod tests {
             order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
             for isa in Isa::available() {
                 for (k, step) in [(10, 256), (10, 7), (800, 64), (0, 64)] {
-                    let mut top = Top::new(k, seen.clone());
+                    let mut top = Top::new(k, seen.clone(), None);
                     let mut above = vec![0; step];
                     for (block, logits) in logits.chunks(step).enumerate() {
                         top.take(isa, logits, (block * step) as u32, &mut above);

@@ -25,6 +25,7 @@ use dataset::{History, Interactions};
 use ndarray::{Array2, Axis, s};
 
 use crate::hrnn::HrnnModel;
+use crate::ranking::is_within;
 
 /// Users that one thread scores at a time.
 const USERS_AT_ONCE: usize = 256;
@@ -51,6 +52,19 @@ pub fn segments(
     k: usize,
     threads: usize,
 ) -> Vec<Segment> {
+    segments_within(model, data, queries, &[], k, threads)
+}
+
+/// [`segments`] of which the nth has only users in the nth set of `allowed`, which is as that of
+/// [`Recommender::recommend_within`](crate::Recommender::recommend_within); a query without a set has all.
+pub fn segments_within(
+    model: &HrnnModel,
+    data: &Interactions,
+    queries: &[Vec<u32>],
+    allowed: &[Vec<u64>],
+    k: usize,
+    threads: usize,
+) -> Vec<Segment> {
     let wanted = Wanted::new(queries);
     let mut best: Vec<Best> = queries.iter().map(|_| Best::new(k.min(data.users.len()))).collect();
     let users: Vec<u32> = (0..data.users.len() as u32).collect();
@@ -63,7 +77,11 @@ pub fn segments(
         });
         for (block, probabilities) in &blocks {
             for (&user, row) in block.iter().zip(probabilities.rows()) {
-                best.iter_mut().zip(row).for_each(|(best, &probability)| best.offer(user, probability));
+                for (query, (best, &probability)) in best.iter_mut().zip(row).enumerate() {
+                    if allowed.get(query).is_none_or(|allowed| is_within(allowed, user)) {
+                        best.offer(user, probability);
+                    }
+                }
             }
         }
     }
@@ -241,6 +259,15 @@ mod tests {
             assert!(segment.probabilities.iter().all(|&p| p == 0.0));
         }
         assert_eq!(found, segments(&model, &data, &queries, 20, 1));
+        // Among some users: those of all, less the others.
+        let everybody = segments(&model, &data, &queries[..3], 300, 2);
+        let allowed = [vec![u64::MAX; 5], vec![0b1011, 1 << 63], vec![]];
+        let among = segments_within(&model, &data, &queries[..3], &allowed, 300, 2);
+        for ((all, some), allowed) in everybody.iter().zip(&among).zip(&allowed) {
+            let kept = all.users.iter().copied().filter(|&user| is_within(allowed, user));
+            assert_eq!(some.users, kept.collect::<Vec<u32>>());
+        }
+        assert_eq!([among[0].users.len(), among[1].users.len(), among[2].users.len()], [300, 4, 0]);
     }
 
     #[test]

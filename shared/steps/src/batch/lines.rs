@@ -1,28 +1,36 @@
 //! Batch inference: lines in, lines out. A line that cannot be answered carries its error.
 
+use std::sync::Arc;
+
 use domain::limits::INPUT_LIST_MAX;
 use domain::recipes::{Recipe, RecipeType};
 use recipe::exploration::Explorer;
 use serde_json::{Value, json};
+use store::StoredList;
 
 use super::Answers;
+use super::passing::{LineFilter, VALUES};
 use crate::models::ServedModel;
 
 /// Member of an output with its answer.
 const ANSWER: &str = "recommendedItems";
 
+/// What every line is answered with.
+pub(super) struct Asked<'a> {
+    pub model: &'a ServedModel,
+    pub recipe: &'a Recipe,
+    pub explorer: Option<Explorer>,
+    /// Answers for a line.
+    pub k: usize,
+    pub filter: Option<Arc<LineFilter>>,
+}
+
 /// One output line for each input line that is not blank, in the same order.
-pub(super) fn answer(
-    model: &ServedModel,
-    recipe: &Recipe,
-    explorer: Option<&Explorer>,
-    input: &[u8],
-    k: usize,
-) -> Answers {
+pub(super) fn answer(asked: &Asked<'_>, input: &[u8]) -> Answers {
     let mut output = Answers { bytes: Vec::with_capacity(input.len() * 8), lines: 0 };
     for line in lines(input) {
         // Writing into a vector does not fail.
-        let _ = serde_json::to_writer(&mut output.bytes, &answer_line(model, recipe, explorer, line, k));
+        let _ = serde_json::to_writer(&mut output.bytes, &answer_line(asked, line));
         output.bytes.push(b'\n');
         output.lines += 1;
     }
@@ -37,33 +45,15 @@ pub(super) fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|line| !line.iter().all(u8::is_ascii_whitespace))
 }
 
-fn answer_line(
-    model: &ServedModel,
-    recipe: &Recipe,
-    explorer: Option<&Explorer>,
-    line: &[u8],
-    k: usize,
-) -> Value {
-    let input = match read(line) {
+fn answer_line(asked: &Asked<'_>, line: &[u8]) -> Value {
+    let recipe = asked.recipe;
+    let input = match read(line, asked.filter.is_some()) {
         Ok(input) => input,
         Err((input, error)) => return failed(input, ANSWER, &error),
     };
-    let member = match recipe.recipe_type {
-        RecipeType::RelatedItems => "itemId",
-        _ => "userId",
-    };
-    let list = match (input.get(member), recipe.recipe_type) {
-        (Some(Value::String(item)), RecipeType::RelatedItems) => model.for_item(item, k),
-        (Some(Value::String(user)), RecipeType::PersonalizedRanking) => match input_list(&input) {
-            Ok(items) => model.ranked(model.history(user), &items),
-            Err(error) => return failed(input, ANSWER, &error),
-        },
-        (Some(Value::String(user)), _) => model.for_history(user, model.history(user), k, explorer),
-        (Some(_), _) => return failed(input, ANSWER, &format!("{member} must be a string")),
-        (None, _) => {
-            let error = format!("Required fields for the provided recipe are {member}");
-            return failed(input, ANSWER, &error);
-        }
+    let list = match list(asked, &input) {
+        Ok(list) => list,
+        Err(error) => return failed(input, ANSWER, &error),
     };
     let mut output = json!({ ANSWER: list.items });
     if recipe.scored && !list.scores.is_empty() {
@@ -83,15 +73,43 @@ fn input_list(input: &Value) -> Result<Vec<String>, String> {
     ids.collect::<Option<_>>().ok_or_else(|| "itemList must hold strings".to_owned())
 }
 
-/// A line as JSON; where it is not, or asks for what is not there yet, what stands for it in the output
-/// and why.
-pub(super) fn read(line: &[u8]) -> Result<Value, (Value, String)> {
+fn list(asked: &Asked<'_>, input: &Value) -> Result<StoredList, String> {
+    let Asked { model, recipe, k, .. } = *asked;
+    let member = match recipe.recipe_type {
+        RecipeType::RelatedItems => "itemId",
+        _ => "userId",
+    };
+    let id = match input.get(member) {
+        Some(Value::String(id)) => id,
+        Some(_) => return Err(format!("{member} must be a string")),
+        None => return Err(format!("Required fields for the provided recipe are {member}")),
+    };
+    let explorer = asked.explorer.as_ref();
+    let passing = asked.filter.as_ref().map(|filter| filter.passing(input)).transpose()?;
+    Ok(match (recipe.recipe_type, &passing) {
+        (RecipeType::RelatedItems, None) => model.for_item(id, k),
+        (RecipeType::RelatedItems, Some(passing)) => model.for_item_within(id, k, passing.words()),
+        (RecipeType::PersonalizedRanking, passing) => {
+            let mut items = input_list(input)?;
+            items.retain(|id| passing.as_ref().is_none_or(|passing| passing.has_id(id)));
+            model.ranked(model.history(id), &items)
+        }
+        (_, None) => model.for_history(id, model.history(id), k, explorer),
+        (_, Some(passing)) => model.for_history_within(id, model.history(id), k, explorer, passing.words()),
+    })
+}
+
+/// A line as JSON; where it is not, or has values for a filter that the job lacks, what stands for it in
+/// the output and why.
+pub(super) fn read(line: &[u8], filtered: bool) -> Result<Value, (Value, String)> {
     let input: Value = serde_json::from_slice(line).map_err(|error| {
         (Value::String(String::from_utf8_lossy(line).into_owned()), format!("the line is not JSON: {error}"))
     })?;
-    match input.get("filterValues") {
-        Some(_) => Err((input, "filterValues are given and filters are not available yet".to_owned())),
-        None => Ok(input),
+    match input.get(VALUES) {
+        Some(values) if !filtered && !values.is_null() => {
+            Err((input, format!("{VALUES} are given and the job has no filterArn")))
+        }
+        _ => Ok(input),
     }
 }
 

@@ -4,11 +4,12 @@ use domain::limits::{SEGMENT_ATTRIBUTE_QUERIES_MAX, SEGMENT_ITEM_QUERIES_MAX};
 use domain::recipes::{Algorithm, Recipe};
 use recipe::Model;
 use recipe::segments::attributes;
-use recipe::segments::{Segment, segments};
+use recipe::segments::{Segment, segments_within};
 use serde_json::{Value, json};
 
 use super::Answers;
 use super::lines::{failed, lines, read};
+use super::passing::LineFilter;
 use crate::models::ServedModel;
 
 /// Member of an output with its answer.
@@ -18,6 +19,8 @@ const ANSWER: &str = "recommendedUsers";
 struct Question {
     input: Value,
     items: Result<Vec<u32>, String>,
+    /// The users that pass the filter of the job, where it has one.
+    allowed: Option<Vec<u64>>,
 }
 
 /// One output line for each input line that is not blank, in the same order.
@@ -29,12 +32,14 @@ pub(super) fn answer(
     input: &[u8],
     k: usize,
     threads: usize,
+    filter: Option<&LineFilter>,
 ) -> Result<Answers, String> {
     let Model::Hrnn(network) = &model.loaded.model else {
         return Err(format!("The recipe {} finds no segments.", recipe.arn()));
     };
     let by_attribute = recipe.algorithm == Algorithm::ItemAttributeAffinity;
-    let questions: Vec<Question> = lines(input).map(|line| question(model, by_attribute, line)).collect();
+    let questions: Vec<Question> =
+        lines(input).map(|line| question(model, by_attribute, line, filter)).collect();
     let most = if by_attribute { SEGMENT_ATTRIBUTE_QUERIES_MAX } else { SEGMENT_ITEM_QUERIES_MAX };
     if questions.len() > most {
         return Err(format!(
@@ -44,10 +49,12 @@ pub(super) fn answer(
             recipe.arn()
         ));
     }
-    let asked: Vec<Vec<u32>> = questions.iter().filter_map(|question| question.items.clone().ok()).collect();
-    let mut found = segments(network, &model.data, &asked, k, threads).into_iter();
+    let answered = || questions.iter().filter(|question| question.items.is_ok());
+    let asked: Vec<Vec<u32>> = answered().filter_map(|question| question.items.clone().ok()).collect();
+    let allowed: Vec<Vec<u64>> = answered().filter_map(|question| question.allowed.clone()).collect();
+    let mut found = segments_within(network, &model.data, &asked, &allowed, k, threads).into_iter();
     let mut output = Answers { bytes: Vec::new(), lines: 0 };
-    for Question { input, items } in questions {
+    for Question { input, items, .. } in questions {
         let line = match items {
             Ok(_) => segment(model, input, &found.next().unwrap_or_default()),
             Err(error) => failed(input, ANSWER, &error),
@@ -60,13 +67,16 @@ pub(super) fn answer(
     Ok(output)
 }
 
-fn question(model: &ServedModel, by_attribute: bool, line: &[u8]) -> Question {
-    let input = match read(line) {
+fn question(model: &ServedModel, by_attribute: bool, line: &[u8], filter: Option<&LineFilter>) -> Question {
+    let input = match read(line, filter.is_some()) {
         Ok(input) => input,
-        Err((input, error)) => return Question { input, items: Err(error) },
+        Err((input, error)) => return Question { input, items: Err(error), allowed: None },
     };
     let items = if by_attribute { with_attributes(model, &input) } else { item(model, &input) };
-    Question { input, items }
+    match filter.map(|filter| filter.passing(&input).map(|passing| passing.words().to_vec())).transpose() {
+        Ok(allowed) => Question { input, items, allowed },
+        Err(error) => Question { input, items: Err(error), allowed: None },
+    }
 }
 
 fn item(model: &ServedModel, input: &Value) -> Result<Vec<u32>, String> {

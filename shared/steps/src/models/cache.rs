@@ -1,4 +1,4 @@
-//! Models that stay in memory between calls.
+//! What stays in memory between calls: models, and the data that filters look at.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,51 +9,60 @@ use tokio::sync::{Mutex, OnceCell};
 use super::ServedModel;
 use crate::failure::Failure;
 
-type Slot = Arc<OnceCell<Arc<ServedModel>>>;
+type Slot<V> = Arc<OnceCell<Arc<V>>>;
+/// Oldest first.
+type Slots<K, V> = VecDeque<(K, Slot<V>)>;
 
-/// The models that were asked for last, by version. Clones share them.
-#[derive(Clone)]
-pub struct ModelCache {
+/// The models that were asked for last, by version.
+pub type ModelCache = Kept<Arn, ServedModel>;
+
+/// What was asked for last, by key. Clones share it.
+pub struct Kept<K, V> {
     kept: usize,
-    /// Oldest first.
-    slots: Arc<Mutex<VecDeque<(Arn, Slot)>>>,
+    slots: Arc<Mutex<Slots<K, V>>>,
 }
 
-/// Keeps one model.
-impl Default for ModelCache {
+impl<K, V> Clone for Kept<K, V> {
+    fn clone(&self) -> Self {
+        Self { kept: self.kept, slots: self.slots.clone() }
+    }
+}
+
+/// Keeps one.
+impl<K: Clone + PartialEq, V> Default for Kept<K, V> {
     fn default() -> Self {
         Self::keeping(1)
     }
 }
 
-impl ModelCache {
-    /// Keeps up to `kept` models; at least one.
+impl<K: Clone + PartialEq, V> Kept<K, V> {
+    /// Keeps up to `kept`; at least one.
     pub fn keeping(kept: usize) -> Self {
         Self { kept: kept.max(1), slots: Arc::default() }
     }
 
-    /// The model of a version; loaded once, however many ask at the same time. A model that is let
-    /// go of to make room is let go of before the next one is loaded.
+    /// The value of a key; loaded once, however many ask at the same time. One that is let go of to make
+    /// room is let go of before the next one is loaded.
     pub(crate) async fn get(
         &self,
-        version: &Arn,
-        load: impl Future<Output = Result<ServedModel, Failure>>,
-    ) -> Result<Arc<ServedModel>, Failure> {
-        let slot = self.slot(version).await;
-        let model = slot.get_or_try_init(|| async { load.await.map(Arc::new) }).await?;
-        Ok(model.clone())
+        key: &K,
+        load: impl Future<Output = Result<V, Failure>>,
+    ) -> Result<Arc<V>, Failure> {
+        let slot = self.slot(key).await;
+        let value = slot.get_or_try_init(|| async { load.await.map(Arc::new) }).await?;
+        Ok(value.clone())
     }
 
-    async fn slot(&self, version: &Arn) -> Slot {
+    async fn slot(&self, key: &K) -> Slot<V> {
         let mut slots = self.slots.lock().await;
-        if let Some((_, slot)) = slots.iter().find(|(of, _)| of == version) {
+        if let Some((_, slot)) = slots.iter().find(|(of, _)| of == key) {
             return slot.clone();
         }
         if slots.len() >= self.kept {
             slots.pop_front();
         }
         let slot = Slot::default();
-        slots.push_back((version.clone(), slot.clone()));
+        slots.push_back((key.clone(), slot.clone()));
         slot
     }
 }

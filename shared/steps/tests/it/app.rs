@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{
     BatchInferenceJob, BatchOrder, BatchSegmentJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob,
-    DatasetType, ImportMode, Job, Schema, SolutionVersion, TrainingMode, TrainingType,
+    DatasetType, Filter, ImportMode, Job, Schema, SolutionVersion, TrainingMode, TrainingType,
 };
 use domain::{
     Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slot, Slots, Status, TrainingData, recipes,
@@ -65,6 +65,7 @@ fn order(name: &str, version: &Arn, input: &str, folder: &str) -> BatchOrder {
         input_path: format!("s3://osusume/{input}"),
         output_path: format!("s3://osusume/{folder}/{name}/"),
         role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
+        filter: None,
     }
 }
 
@@ -267,10 +268,29 @@ impl App {
 
     /// A batch inference job that was just asked for.
     pub async fn batch(&self, name: &str, version: &Arn, input: &str) -> Arn {
+        self.filtered_batch(name, version, input, None).await
+    }
+
+    /// A filter of the items that a group's users are recommended.
+    pub async fn filter(&self, name: &str, group: &str, expression: &str) -> Arn {
+        let filter = Filter {
+            arn: arn(ResourceKind::Filter, name),
+            name: name.into(),
+            dataset_group: arn(ResourceKind::DatasetGroup, group),
+            expression: expression.into(),
+            lifecycle: Lifecycle::active(EpochMillis::now()),
+        };
+        let arn = filter.arn.clone();
+        self.create(filter).await;
+        arn
+    }
+
+    /// A batch inference job with a filter.
+    pub async fn filtered_batch(&self, name: &str, version: &Arn, input: &str, filter: Option<Arn>) -> Arn {
         let job = BatchInferenceJob {
             item_exploration_config: Default::default(),
             arn: arn(ResourceKind::BatchInferenceJob, name),
-            order: order(name, version, input, "answers"),
+            order: BatchOrder { filter, ..order(name, version, input, "answers") },
             attempts: 0,
             lifecycle: Lifecycle::pending(EpochMillis::now()),
         };
@@ -281,9 +301,20 @@ impl App {
 
     /// A batch segment job that was just asked for.
     pub async fn segments(&self, name: &str, version: &Arn, input: &str) -> Arn {
+        self.filtered_segments(name, version, input, None).await
+    }
+
+    /// A batch segment job with a filter.
+    pub async fn filtered_segments(
+        &self,
+        name: &str,
+        version: &Arn,
+        input: &str,
+        filter: Option<Arn>,
+    ) -> Arn {
         let job = BatchSegmentJob {
             arn: arn(ResourceKind::BatchSegmentJob, name),
-            order: order(name, version, input, "segments"),
+            order: BatchOrder { filter, ..order(name, version, input, "segments") },
             attempts: 0,
             lifecycle: Lifecycle::pending(EpochMillis::now()),
         };

@@ -6,6 +6,7 @@ mod checkpoints;
 mod deploy;
 mod events;
 mod exports;
+mod filters;
 mod follow_up;
 mod ranges;
 mod segments;

@@ -17,7 +17,7 @@ const RESOURCE: &str = "resource";
 const TAGS: &str = "tags";
 
 /// The kinds that have rows; the others are part of the code.
-pub(super) const STORED_KINDS: [ResourceKind; 11] = [
+pub(super) const STORED_KINDS: [ResourceKind; 12] = [
     ResourceKind::DatasetGroup,
     ResourceKind::Schema,
     ResourceKind::Dataset,
@@ -29,6 +29,7 @@ pub(super) const STORED_KINDS: [ResourceKind; 11] = [
     ResourceKind::EventTracker,
     ResourceKind::BatchSegmentJob,
     ResourceKind::DatasetExportJob,
+    ResourceKind::Filter,
 ];
 
 pub(super) type Row = HashMap<String, AttributeValue>;

@@ -1,0 +1,366 @@
+//! Filters, where the model and the data are: which items may be answered.
+//!
+//! A filter is evaluated with each request over the newest active data, in columns that stay in memory as
+//! long as their snapshot is the active one: those of Items and Users, and the latest 100 interactions of
+//! each user and event type, from the first filter that tests them on. [`filter::passing`] makes a set of
+//! items of it, and [`recipe::Recommender::recommend_within`] takes the best of that set from the scores of
+//! all items. So nothing that was filtered can come back, and a list is as long as the catalogue allows.
+//! Reading the stored list first would save nothing, because the columns are not where lists are read.
+//!
+//! Items and users that were put one by one replace those of the snapshot. They are read again after
+//! [`FRESH_FOR`], or fifty times what reading them took, so that it takes no more than a fiftieth of the
+//! time however many there are.
+//!
+//! What the hosted service leaves open is decided in the module comments of `filter`'s `parse.rs`,
+//! `check.rs` and `evaluate.rs`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dataset::manifest::ManifestPart;
+use dataset::{ReadError, Schema};
+use domain::Arn;
+use domain::event::{Event, Record};
+use domain::hash::fnv1a64;
+use domain::resource::{self, Dataset, DatasetType};
+use filter::ast::Source;
+use filter::{
+    Catalogue, CatalogueBuilder, EventIndex, EventIndexBuilder, Expression, Passing, Question, RequestError,
+    Schemas, UserEvent, Values,
+};
+
+use tokio::sync::Mutex;
+
+use crate::Steps;
+use crate::failure::{Doing, Failure};
+use crate::layer::texts;
+use crate::models::{Kept, ServedModel};
+
+/// Snapshots of each dataset that are kept.
+const KEPT: usize = 4;
+
+/// How long what was put one by one is taken for known.
+pub const FRESH_FOR: Duration = Duration::from_secs(5);
+/// How many times longer than the reading took.
+const FRESH_TIMES: u32 = 50;
+
+/// What was imported into a dataset, and the schema that it follows.
+struct Loaded<T, S = Schema> {
+    schema: S,
+    data: T,
+}
+
+/// A dataset's schema with the key of its manifest; none where nothing was imported. Last what was put one by
+/// one.
+type Snapshot = (Arn, Arn, Option<String>, u64);
+
+/// What was put one by one into a dataset, and an identity that changes with it.
+#[derive(Default)]
+struct Put {
+    records: Vec<Record>,
+    identity: u64,
+}
+
+/// Until when what was put into which dataset is taken for known.
+type Puts = HashMap<(Arn, DatasetType), (Instant, Arc<Put>)>;
+
+/// Loads what filters look at, and keeps the latest of it. Clones share it.
+#[derive(Clone)]
+pub struct Filters {
+    steps: Steps,
+    /// By version too, because items are numbered as its model numbers them.
+    items: Kept<(Arn, Option<Snapshot>), Numbered>,
+    users: Kept<Snapshot, Loaded<Catalogue>>,
+    /// By the columns that are tested.
+    events: Kept<(Snapshot, Vec<String>), Loaded<EventIndex>>,
+    puts: Arc<Mutex<Puts>>,
+}
+
+/// What a model numbers, and the dataset of it where there is one.
+type Numbered = Loaded<Catalogue, Option<Schema>>;
+
+/// A filter with everything that it looks at.
+pub struct Prepared {
+    expression: Expression,
+    items: Arc<Numbered>,
+    /// Nothing where there is no such dataset, or the filter does not look at it.
+    users: Option<Arc<Loaded<Catalogue>>>,
+    events: Option<Arc<Loaded<EventIndex>>>,
+}
+
+/// A filter of users with everything that it looks at.
+pub struct PreparedUsers {
+    expression: Expression,
+    users: Numbered,
+    events: Option<Arc<Loaded<EventIndex>>>,
+}
+
+impl Filters {
+    /// Nothing is loaded before it is asked for.
+    pub fn new(steps: Steps) -> Self {
+        let (items, users, events) = (Kept::keeping(KEPT), Kept::keeping(KEPT), Kept::keeping(KEPT));
+        Self { steps, items, users, events, puts: Arc::default() }
+    }
+
+    /// A filter of a dataset group, ready for the items of a version's model.
+    ///
+    /// Fails as the caller's when the expression cannot be read.
+    pub async fn prepare(
+        &self,
+        expression: &str,
+        group: &Arn,
+        version: &Arn,
+        model: &ServedModel,
+    ) -> Result<Prepared, Failure> {
+        let expression = Expression::parse(expression).map_err(|error| Failure::caller(error.to_string()))?;
+        let items = self.items(group, version, model);
+        let users = async {
+            match expression.reads(Source::CurrentUser) {
+                true => self.users(group).await,
+                false => Ok(None),
+            }
+        };
+        let events = async {
+            match expression.reads(Source::Interactions) {
+                true => self.events(group, &expression).await,
+                false => Ok(None),
+            }
+        };
+        let (items, users, events) = futures::try_join!(items, users, events)?;
+        Ok(Prepared { expression, items, users, events })
+    }
+
+    /// A filter of users of a dataset group, ready for the users that a model numbers.
+    ///
+    /// Fails as the caller's when the expression cannot be read.
+    pub async fn prepare_users(
+        &self,
+        expression: &str,
+        group: &Arn,
+        model: &ServedModel,
+    ) -> Result<PreparedUsers, Failure> {
+        let expression = Expression::parse(expression).map_err(|error| Failure::caller(error.to_string()))?;
+        let ids = model.data.users.iter();
+        let users = match self.steps.dataset(group, DatasetType::Users).await? {
+            Some(dataset) => {
+                let put = self.put(group, DatasetType::Users).await?;
+                let Loaded { schema, data } = self.load_users(&dataset, &put, ids).await?;
+                Loaded { schema: Some(schema), data }
+            }
+            None => Loaded { schema: None, data: CatalogueBuilder::new(None, "USER_ID", ids).finish() },
+        };
+        let events = match expression.reads(Source::Interactions) {
+            true => self.events(group, &expression).await?,
+            false => None,
+        };
+        Ok(PreparedUsers { expression, users, events })
+    }
+
+    /// The model's items, numbered as it numbers them, and after them what else the Items dataset has.
+    async fn items(&self, group: &Arn, version: &Arn, model: &ServedModel) -> Result<Arc<Numbered>, Failure> {
+        let dataset = self.steps.dataset(group, DatasetType::Items).await?;
+        let put = self.put(group, DatasetType::Items).await?;
+        let load = async {
+            let (schema, parts) = match &dataset {
+                Some(dataset) => self.snapshot(dataset).await.map(|(schema, parts)| (Some(schema), parts))?,
+                None => (None, vec![]),
+            };
+            let builder = CatalogueBuilder::new(schema.as_ref(), "ITEM_ID", model.loaded.items.iter());
+            let builder = self.read(&parts, builder, |builder, part| builder.push(part)).await?;
+            Ok(Numbered { schema, data: finished(builder, &put).await? })
+        };
+        let snapshot = dataset.as_ref().map(|dataset| key(dataset, put.identity));
+        self.items.get(&(version.clone(), snapshot), load).await
+    }
+
+    async fn users(&self, group: &Arn) -> Result<Option<Arc<Loaded<Catalogue>>>, Failure> {
+        let Some(dataset) = self.steps.dataset(group, DatasetType::Users).await? else { return Ok(None) };
+        let put = self.put(group, DatasetType::Users).await?;
+        let load = self.load_users(&dataset, &put, std::iter::empty());
+        self.users.get(&key(&dataset, put.identity), load).await.map(Some)
+    }
+
+    /// The Users dataset; `first` get the first numbers.
+    async fn load_users<'a>(
+        &self,
+        dataset: &Dataset,
+        put: &Arc<Put>,
+        first: impl Iterator<Item = &'a str>,
+    ) -> Result<Loaded<Catalogue>, Failure> {
+        let (schema, parts) = self.snapshot(dataset).await?;
+        let builder = CatalogueBuilder::new(Some(&schema), "USER_ID", first);
+        let builder = self.read(&parts, builder, |builder, part| builder.push(part)).await?;
+        Ok(Loaded { schema, data: finished(builder, put).await? })
+    }
+
+    /// What was put one by one, as it was lately.
+    async fn put(&self, group: &Arn, kind: DatasetType) -> Result<Arc<Put>, Failure> {
+        // Locked while it is read: who asks meanwhile waits for the same.
+        let mut puts = self.puts.lock().await;
+        let at = (group.clone(), kind);
+        if let Some((until, put)) = puts.get(&at)
+            && Instant::now() < *until
+        {
+            return Ok(put.clone());
+        }
+        let began = Instant::now();
+        let reading = || format!("reading what was put into {} of {group}", kind.as_str());
+        let records = self.steps.events.records(group, kind).await.doing(reading)?;
+        let put = Arc::new(Put { identity: fnv1a64(texts(&records)), records });
+        let now = Instant::now();
+        let until = now + FRESH_FOR.max((now - began) * FRESH_TIMES);
+        puts.retain(|_, (until, _)| *until > now);
+        puts.insert(at, (until, put.clone()));
+        Ok(put)
+    }
+
+    /// The interactions by user, with the columns that an expression tests.
+    async fn events(
+        &self,
+        group: &Arn,
+        expression: &Expression,
+    ) -> Result<Option<Arc<Loaded<EventIndex>>>, Failure> {
+        let dataset = self.steps.dataset(group, DatasetType::Interactions).await?;
+        let Some(dataset) = dataset else { return Ok(None) };
+        let tested = expression.fields().into_iter().filter(|(source, _)| *source == Source::Interactions);
+        let tested: Vec<String> = tested.map(|(_, column)| column).collect();
+        let load = async {
+            let (schema, parts) = self.snapshot(&dataset).await?;
+            let names = schema.fields.iter().map(|field| field.name.as_str());
+            let columns: Vec<&str> =
+                names.filter(|name| tested.contains(&name.to_ascii_uppercase())).collect();
+            let builder = EventIndexBuilder::new(&schema, &columns);
+            let builder = self.read(&parts, builder, |builder, part| builder.push(part)).await?;
+            let data = tokio::task::spawn_blocking(move || builder.finish()).await;
+            Ok(Loaded { schema, data: data.doing(|| "sorting interactions".into())? })
+        };
+        self.events.get(&(key(&dataset, 0), tested.clone()), load).await.map(Some)
+    }
+
+    /// The schema of a dataset, and the parts of what is active now. Parts that were imported before a column
+    /// came into the schema have nulls in it.
+    async fn snapshot(&self, dataset: &Dataset) -> Result<(Schema, Vec<ManifestPart>), Failure> {
+        let schema = self.steps.existing::<resource::Schema>(&dataset.schema).await?;
+        let schema = Schema::parse(&schema.schema).doing(|| format!("reading {}", dataset.schema))?;
+        let parts = match &dataset.active {
+            Some(snapshot) => self.steps.manifest(&snapshot.manifest_key).await?.parts,
+            None => vec![],
+        };
+        Ok((schema, parts))
+    }
+
+    /// Pushes parts, one at a time, so that they never lie in memory as a whole.
+    async fn read<B: Send + 'static>(
+        &self,
+        parts: &[ManifestPart],
+        mut builder: B,
+        push: fn(&mut B, Bytes) -> Result<(), ReadError>,
+    ) -> Result<B, Failure> {
+        for part in parts {
+            let bytes = self.steps.part(part).await?;
+            let pushed =
+                tokio::task::spawn_blocking(move || push(&mut builder, bytes).map(|()| builder)).await;
+            let reading = || format!("reading {}", part.key);
+            builder = pushed.doing(reading)?.doing(reading)?;
+        }
+        Ok(builder)
+    }
+}
+
+fn key(dataset: &Dataset, put: u64) -> Snapshot {
+    let manifest = dataset.active.as_ref().map(|snapshot| snapshot.manifest_key.clone());
+    (dataset.arn.clone(), dataset.schema.clone(), manifest, put)
+}
+
+/// The catalogue, with what was put one by one in place of what was imported.
+async fn finished(mut builder: CatalogueBuilder, put: &Arc<Put>) -> Result<Catalogue, Failure> {
+    let put = put.clone();
+    let finish = move || {
+        put.records.iter().for_each(|record| builder.push_record(record));
+        builder.finish()
+    };
+    tokio::task::spawn_blocking(finish).await.doing(|| "putting a catalogue together".into())
+}
+
+impl PreparedUsers {
+    /// Whether the answer depends on what users did.
+    pub fn reads_interactions(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// The users that pass: numbers of the model first, then what else the Users dataset knows. `told` are
+    /// the events that came in live, by user.
+    ///
+    /// Fails when the values do not fit the filter, or the filter no longer fits the data.
+    pub fn apply(
+        &self,
+        values: &BTreeMap<String, String>,
+        told: &HashMap<String, Vec<Event>>,
+    ) -> Result<Passing<'_>, RequestError> {
+        let values = Values::read(&self.expression, values)?;
+        let schemas = Schemas {
+            interactions: self.events.as_ref().map(|events| &events.schema),
+            items: None,
+            users: self.users.schema.as_ref(),
+        };
+        let events = |user: &str| {
+            let told = told.get(user).map(Vec::as_slice).unwrap_or_default();
+            self.events.as_ref().map_or_else(Vec::new, |events| events.of(user, told))
+        };
+        filter::passing_users(&self.expression, schemas, &self.users.data, events, &values)
+    }
+}
+
+impl Loaded<EventIndex> {
+    /// The latest interactions of a user, imported and live.
+    fn of(&self, user: &str, told: &[Event]) -> Vec<UserEvent> {
+        let mut events = self.data.of(user);
+        if told.is_empty() {
+            return events;
+        }
+        events.extend(told.iter().filter_map(|event| UserEvent::told(user, event, &self.schema)));
+        filter::events::latest(events)
+    }
+}
+
+impl Prepared {
+    /// Whether the answer depends on what the user did.
+    pub fn reads_interactions(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// The items that pass for one request: numbers of the model first, then what else the Items dataset
+    /// knows. `told` are the events of the user that came in live.
+    ///
+    /// Fails when the values do not fit the filter, or the filter no longer fits the data.
+    pub fn apply(
+        &self,
+        values: &BTreeMap<String, String>,
+        user: Option<&str>,
+        item: Option<&str>,
+        told: &[Event],
+    ) -> Result<Passing<'_>, RequestError> {
+        let values = Values::read(&self.expression, values)?;
+        let events = match (&self.events, user) {
+            (Some(events), Some(user)) => events.of(user, told),
+            _ => vec![],
+        };
+        let nobody = Catalogue::default();
+        let question = Question {
+            schemas: Schemas {
+                interactions: self.events.as_ref().map(|events| &events.schema),
+                items: self.items.schema.as_ref(),
+                users: self.users.as_ref().map(|users| &users.schema),
+            },
+            items: &self.items.data,
+            users: self.users.as_ref().map_or(&nobody, |users| &users.data),
+            user,
+            item,
+            events: &events,
+            values: &values,
+        };
+        filter::passing(&self.expression, &question)
+    }
+}
