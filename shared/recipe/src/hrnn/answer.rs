@@ -163,9 +163,11 @@ impl HrnnModel {
         });
         // Items are laid out once for all queries, some at a time, so that memory does not grow with them.
         let items = candidates.len();
-        let blocks: Vec<Mutex<Packed>> = (0..BLOCKS_AT_ONCE).map(|_| Mutex::default()).collect();
-        for first in (0..items).step_by(BLOCKS_AT_ONCE * ITEMS_AT_ONCE) {
-            let count = (items - first).div_ceil(ITEMS_AT_ONCE).min(BLOCKS_AT_ONCE);
+        // Where one thread answers all queries, a block is passed over while it is still in the cache.
+        let blocks_at_once = if chunks.len() > 1 { BLOCKS_AT_ONCE } else { 1 };
+        let blocks: Vec<Mutex<Packed>> = (0..blocks_at_once).map(|_| Mutex::default()).collect();
+        for first in (0..items).step_by(blocks_at_once * ITEMS_AT_ONCE) {
+            let count = (items - first).div_ceil(ITEMS_AT_ONCE).min(blocks_at_once);
             let lay_out = |block: usize| {
                 self.lay_out(candidates, first + block * ITEMS_AT_ONCE, &mut own(&blocks[block]));
             };
