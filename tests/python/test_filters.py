@@ -85,7 +85,7 @@ def films(server, personalize, runtime):
         p.create_dataset(name=kind, schemaArn=arn, datasetGroupArn=group, datasetType=kind)
         load(p, s3, kind, body, kind)
     campaigns = {}
-    for recipe in ("aws-hrnn", "aws-popularity-count", "aws-sims"):
+    for recipe in ("aws-hrnn", "aws-popularity-count", "aws-sims", "aws-personalized-ranking"):
         name = f"filters-{recipe}"
         solution = p.create_solution(
             name=name, datasetGroupArn=group, recipeArn=f"arn:aws:personalize:::recipe/{recipe}"
@@ -231,6 +231,23 @@ def test_every_recipe_is_filtered(films, recipe, more):
     assert found == those(lambda r: r["year"] == 1995) - ({"i5"} if more else set())
     unseen = films.passing('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")', recipe=recipe, **more)
     assert unseen == ALL - SEEN_BY_U0 - ({"i5"} if more else set())
+
+
+def test_a_ranking_is_filtered(films):
+    request = dict(
+        campaignArn=films.campaigns["aws-personalized-ranking"][0],
+        userId="u0",
+        inputList=["i4", "nobody met it", "i7", "i6", "i9"],
+    )
+    ids = lambda answer: [item["itemId"] for item in answer["personalizedRanking"]]
+    whole = ids(films.runtime.get_personalized_ranking(**request))
+    filter_arn = films.filter('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("buy")')
+    answer = films.runtime.get_personalized_ranking(**request, filterArn=filter_arn)
+    assert ids(answer) == [item for item in whole if item not in ("i4", "i6")]
+    assert sum(item["score"] for item in answer["personalizedRanking"][:2]) == pytest.approx(1, abs=1e-5)
+    only = films.filter("INCLUDE ItemID WHERE Items.ITEM_ID IN ($IDS)")
+    answer = films.runtime.get_personalized_ranking(**request, filterArn=only, filterValues={"IDS": '"i9"'})
+    assert ids(answer) == ["i9"]
 
 
 def test_items_are_compared_with_the_item_of_the_request(films):

@@ -228,6 +228,15 @@ fn exploration_gives_its_share_of_places_to_young_items() {
     let range = expected * 3 / 4..expected * 5 / 4 + unexplored;
     assert!(range.contains(&some), "{some} of about {expected}, {unexplored} without exploration");
     assert_eq!(lists(0.3), lists(0.3), "the same draws");
+    // Among all items that is the same list; where only new ones pass, there is no other.
+    let words = data.items.len().div_ceil(64);
+    let within =
+        |allowed: &[u64]| explorer(0.3).unwrap().recommend_within(model, queries[0], names[0], 10, allowed);
+    assert_eq!(within(&vec![u64::MAX; words]), lists(0.3)[0]);
+    let mut passing = vec![0; words];
+    (2 * GENRE..data.items.len() as u32).for_each(|item| passing[item as usize / 64] |= 1u64 << (item % 64));
+    let some = within(&passing);
+    assert_eq!((some.items.len(), new(&some.items)), (6, 6), "{some:?}");
     let scores = model.recommend(&queries[..1], 1000, false).remove(0);
     for (item, score) in all[0].items.iter().zip(&all[0].scores) {
         let own = scores.scores[scores.items.iter().position(|other| other == item).unwrap()];
