@@ -128,7 +128,7 @@ impl Filters {
                 false => Ok(None),
             }
         };
-        let (items, users, events) = futures::try_join!(items, users, events)?;
+        let (items, users, events) = tokio::try_join!(items, users, events)?;
         Ok(Prepared { expression, items, users, events })
     }
 
