@@ -4,6 +4,7 @@
 //! Which columns count says [`feature_fields`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -67,27 +68,11 @@ impl Column {
         Self { name: self.name.clone(), cells }
     }
 
-    /// The same column without rows; codes keep their meaning.
-    pub fn without_rows(&self) -> Self {
-        self.select(std::iter::empty())
-    }
-
     /// Adds rows without a value.
     fn push_nothing(&mut self, rows: usize) {
         match &mut self.cells {
             Cells::Text { codes, .. } => codes.extend(std::iter::repeat_n(NO_VALUE, rows)),
             Cells::Number(values) => values.extend(std::iter::repeat_n(f32::NAN, rows)),
-        }
-    }
-
-    /// Adds rows of a column with the same texts.
-    pub fn extend_from(&mut self, other: &Self, rows: std::ops::Range<usize>) {
-        match (&mut self.cells, &other.cells) {
-            (Cells::Text { codes, .. }, Cells::Text { codes: more, .. }) => {
-                codes.extend_from_slice(&more[rows]);
-            }
-            (Cells::Number(values), Cells::Number(more)) => values.extend_from_slice(&more[rows]),
-            _ => unreachable!("both are the same column"),
         }
     }
 }
@@ -96,15 +81,15 @@ impl Column {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
     /// A row for each item.
-    pub items: Vec<Column>,
+    pub items: Arc<Vec<Column>>,
     /// A row for each user.
-    pub users: Vec<Column>,
+    pub users: Arc<Vec<Column>>,
     /// A row for each interaction, in the order of the histories.
-    pub events: Vec<Column>,
+    pub events: Arc<Vec<Column>>,
     /// When each item was created, in epoch seconds; empty where no item says.
-    pub created: Vec<Option<i64>>,
+    pub created: Arc<Vec<Option<i64>>>,
     /// How often each item was shown to somebody, by its id, as impressions tell; empty where none do.
-    pub shown: HashMap<Box<str>, u32>,
+    pub shown: Arc<HashMap<Box<str>, u32>>,
 }
 
 /// What is known of one history.

@@ -1,5 +1,7 @@
 //! Parquet parts to what models and answers need: histories, and columns of metadata.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use hashbrown::HashMap;
@@ -93,6 +95,14 @@ impl InteractionsReader {
     pub fn with_context(filter: EventFilter, schema: &Schema) -> Self {
         let context = ColumnReader::new(&feature_fields(schema, DatasetType::Interactions));
         Self { context, shown: Some(HashMap::new()), ..Self::new(filter) }
+    }
+
+    /// Makes room for this many rows, so that columns need not grow, which takes more memory for a while.
+    pub fn expecting(mut self, rows: usize) -> Self {
+        self.user.reserve_exact(rows);
+        self.item.reserve_exact(rows);
+        self.timestamp.reserve_exact(rows);
+        self
     }
 
     /// Adds the next part. Parts must come in their order: it decides between equal timestamps.
@@ -222,9 +232,11 @@ impl InteractionsReader {
 
     /// Histories of everything that was pushed.
     pub fn finish(self) -> Interactions {
-        let Self { users, items, user, item, timestamp, context, shown, .. } = self;
-        let mut data = Interactions::from_events(users, items, &user, &item, &timestamp, context.finish());
-        data.metadata.shown = shown.unwrap_or_default();
+        let Self { users, items, user, mut item, mut timestamp, context, shown, .. } = self;
+        item.shrink_to_fit();
+        timestamp.shrink_to_fit();
+        let mut data = Interactions::from_events(users, items, user, item, timestamp, context.finish());
+        data.metadata.shown = Arc::new(shown.unwrap_or_default());
         data
     }
 }

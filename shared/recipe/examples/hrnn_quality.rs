@@ -128,7 +128,7 @@ fn thin(
     test: &Interactions,
 ) -> (usize, f64, f64) {
     let mut counts = vec![0; data.items.len()];
-    data.item.iter().for_each(|&item| counts[item as usize] += 1);
+    data.item_column().iter().for_each(|&item| counts[item as usize] += 1);
     let is_thin = |item: u32| counts[item as usize] <= 5;
     let (mut events, mut hits, mut among) = (0, 0, 0);
     for (number, user) in test.users.iter().enumerate() {

@@ -10,11 +10,11 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{History, Interactions};
+use dataset::Interactions;
 use domain::recipes::RecipeType;
 use domain::resource::Metric;
 
-use crate::featurization::{empty_like, push, subset};
+use crate::featurization::subset;
 use crate::metrics::{self, COUNT, COVERAGE, DEPTH, NAMES};
 use crate::ranking::{Query, Recommender};
 use crate::{intervals, random};
@@ -25,14 +25,16 @@ pub const TEST_INTERACTIONS_MIN: usize = 10;
 /// Test users asked at a time; bounds the memory of the answers.
 const USERS_AT_ONCE: usize = 1024;
 
-/// Data parted by users. All parts number the items as the whole does.
+/// Data parted by users. All parts number users and items as the whole does, and share its memory.
 #[derive(Clone, Debug)]
 pub struct Split {
     /// Histories of the users that train.
     pub train: Interactions,
-    /// Known parts of the histories of the held-out users, in the order of the data.
+    /// Known parts of the histories of the held-out users.
     pub known: Interactions,
-    /// What each of them did next: distinct items, ascending.
+    /// The held-out users, ascending.
+    pub test: Vec<u32>,
+    /// What each of them did next, in the order of `test`: distinct items, ascending.
     pub truths: Vec<Vec<u32>>,
 }
 
@@ -45,7 +47,7 @@ impl Split {
     /// The question that a recipe of this type is asked for a held-out user: the known history, or
     /// for related items its last item.
     pub fn query(&self, test_user: u32, recipe_type: RecipeType) -> Query<'_> {
-        let history = self.known.history(test_user);
+        let history = self.known.history(self.test[test_user as usize]);
         match (recipe_type, history.items.last()) {
             (RecipeType::RelatedItems, Some(&item)) => Query::Item(item),
             _ => Query::User(history),
@@ -70,22 +72,20 @@ pub(crate) fn split_some(data: &Interactions, seed: u64, held_out: impl Fn(usize
     let mut held_out = vec![false; data.users.len()];
     drawn.iter().for_each(|&(_, user)| held_out[user as usize] = true);
 
+    let future = |length: usize| (length / 10).max(1);
     let (test, train): (Vec<u32>, Vec<u32>) =
         (0..data.users.len() as u32).partition(|&user| held_out[user as usize]);
-    let mut known = empty_like(data);
-    let mut truths = Vec::with_capacity(test.len());
-    for &user in &test {
-        let history = data.history(user);
-        let length = history.items.len();
-        let (query, future) = history.items.split_at(length - (length / 10).max(1));
-        let timestamps = &history.timestamps[..query.len()];
-        push(&mut known, data.users.id(user), History { items: query, timestamps, ..history });
-        let mut truth = future.to_vec();
+    let known =
+        data.part(|user, length| 0..if held_out[user as usize] { length - future(length) } else { 0 });
+    let truth = |&user: &u32| {
+        let items = data.history(user).items;
+        let mut truth = items[items.len() - future(items.len())..].to_vec();
         truth.sort_unstable();
         truth.dedup();
-        truths.push(truth);
-    }
-    Split { train: subset(data, &train), known, truths }
+        truth
+    };
+    let truths = test.iter().map(truth).collect();
+    Split { train: subset(data, &train), known, test, truths }
 }
 
 /// What a model did on a split.
@@ -191,7 +191,7 @@ impl Reach {
 mod tests {
     use super::*;
     use crate::ranking::RankedList;
-    use crate::testing::{interactions, walks};
+    use crate::testing::{interactions, walks, walks_of};
 
     #[test]
     fn a_tenth_of_the_users_that_count_is_held_out() {
@@ -200,7 +200,9 @@ mod tests {
         {
             let split = split(&walks(users, length, 50), 3);
             assert_eq!(split.test_users(), expected, "{users} users with {length}");
-            assert_eq!(split.train.users.len() + split.known.users.len(), users);
+            let with_history =
+                |data: &Interactions| data.spans().iter().filter(|span| !span.is_empty()).count();
+            assert_eq!(with_history(&split.train) + with_history(&split.known), users);
             assert_eq!(split.train.items.len(), 50);
         }
     }
@@ -211,10 +213,10 @@ mod tests {
             let data = walks(20, length, 50);
             let split = split(&data, 3);
             for user in 0..split.test_users() as u32 {
-                let number = data.users.get(split.known.users.id(user)).unwrap();
+                let number = split.test[user as usize];
                 let (query, future) = data.history(number).items.split_at(known);
-                assert_eq!(split.known.history(user).items, query);
-                assert_eq!(split.known.history(user).timestamps.len(), query.len());
+                assert_eq!(split.known.history(number).items, query);
+                assert_eq!(split.known.history(number).timestamps.len(), query.len());
                 let mut truth = future.to_vec();
                 truth.sort_unstable();
                 assert_eq!(split.truths[user as usize], truth);
@@ -230,14 +232,14 @@ mod tests {
 
     #[test]
     fn the_same_users_are_held_out_whatever_the_order_of_the_data() {
-        let data = walks(200, 12, 50);
-        let backwards: Vec<u32> = (0..200).rev().collect();
+        let (data, backwards) = (walks(200, 12, 50), walks_of((0..200).rev(), 12, 50));
         let ids = |data: &Interactions, seed| {
-            let mut ids: Vec<_> = split(data, seed).known.users.iter().map(str::to_owned).collect();
+            let mut ids: Vec<_> =
+                split(data, seed).test.iter().map(|&user| data.users.id(user).to_owned()).collect();
             ids.sort_unstable();
             ids
         };
-        assert_eq!(ids(&data, 1), ids(&subset(&data, &backwards), 1));
+        assert_eq!(ids(&data, 1), ids(&backwards, 1));
         assert_ne!(ids(&data, 1), ids(&data, 2));
     }
 
@@ -245,7 +247,7 @@ mod tests {
     fn related_items_are_asked_for_the_last_known_item() {
         let data = walks(10, 10, 50);
         let split = split(&data, 1);
-        let last = split.known.history(0).items[8];
+        let last = split.known.history(split.test[0]).items[8];
         assert!(matches!(split.query(0, RecipeType::RelatedItems), Query::Item(item) if item == last));
         let Query::User(history) = split.query(0, RecipeType::UserPersonalization) else { panic!() };
         assert_eq!(history.items.len(), 9);
@@ -267,7 +269,7 @@ mod tests {
 
     fn two_users(truths: [Vec<u32>; 2]) -> Split {
         let whole = walks(2, 10, 10);
-        Split { train: subset(&whole, &[]), known: whole, truths: truths.to_vec() }
+        Split { train: subset(&whole, &[]), known: whole, test: vec![0, 1], truths: truths.to_vec() }
     }
 
     #[test]

@@ -41,16 +41,17 @@ impl Freshness {
     /// Counts them.
     pub fn of(data: &Interactions) -> Self {
         let (mut born, mut events) = (vec![None; data.items.len()], vec![0; data.items.len()]);
-        for (&item, &time) in data.item.iter().zip(&data.timestamp) {
+        let all = data.histories().flat_map(|history| history.items.iter().zip(history.timestamps));
+        for (&item, &time) in all {
             let birth: &mut Option<i64> = &mut born[item as usize];
             *birth = Some(birth.map_or(time, |earliest| earliest.min(time)));
             events[item as usize] += 1;
         }
-        for (birth, created) in born.iter_mut().zip(&data.metadata.created) {
+        for (birth, created) in born.iter_mut().zip(data.metadata.created.iter()) {
             *birth = created.or(*birth);
         }
         let shown = data.items.iter().map(|id| data.metadata.shown.get(id).copied().unwrap_or(0)).collect();
-        Self { born, events, shown, latest: data.timestamp.iter().copied().max().unwrap_or(0) }
+        Self { born, events, shown, latest: data.times().max().unwrap_or(0) }
     }
 }
 
@@ -198,15 +199,20 @@ pub(crate) struct Scored {
 mod tests {
     use super::*;
     use crate::testing::walks;
+    use std::sync::Arc;
+
+    use dataset::IdTable;
     use domain::hyperparameters::Value;
 
     const DAY: i64 = 86_400;
 
     /// Item n was met first on day n, by one user; and one item that nobody met.
     fn data() -> Interactions {
-        let mut data = walks(1, 10, 11);
-        data.timestamp = (0..10).map(|day| day * DAY).collect();
-        data
+        let items = (*walks(1, 10, 11).items).clone();
+        let mut users = IdTable::default();
+        users.intern("somebody");
+        let times: Vec<i64> = (0..10).map(|day| day * DAY).collect();
+        Interactions::from_rows(users, items, &[0; 10], &(0..10).collect::<Vec<_>>(), &times)
     }
 
     fn config(weight: f64, days: f64) -> Hyperparameters {
@@ -220,9 +226,9 @@ mod tests {
         assert_eq!(explorer.eligible(), [6, 7, 8, 9, 10]);
         assert!(explorer.bonus[4] > explorer.bonus[0]);
         let mut dated = data();
-        dated.metadata.created = vec![None; 11];
-        dated.metadata.created[0] = Some(9 * DAY);
-        dated.metadata.created[10] = Some(0);
+        let mut created = vec![None; 11];
+        (created[0], created[10]) = (Some(9 * DAY), Some(0));
+        dated.metadata.created = created.into();
         let explorer = Explorer::of_campaign(&Freshness::of(&dated), &config(0.5, 3.0), 1).unwrap();
         assert_eq!(explorer.eligible(), [0, 6, 7, 8, 9]);
         assert_eq!(Explorer::of_campaign(&Freshness::of(&data()), &config(0.0, 3.0), 1), None);
@@ -231,7 +237,7 @@ mod tests {
     #[test]
     fn what_was_shown_often_and_left_aside_has_less_to_tell() {
         let mut shown = data();
-        shown.metadata.shown.insert("item 9".into(), 8);
+        shown.metadata.shown = Arc::new([("item 9".into(), 8)].into_iter().collect());
         let bonus = |data: &Interactions| {
             Explorer::of_campaign(&Freshness::of(data), &config(0.5, 3.0), 1).unwrap().bonus
         };

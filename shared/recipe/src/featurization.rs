@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use dataset::{Column, History, Interactions, Metadata};
+use dataset::Interactions;
 use domain::hyperparameters::Hyperparameters;
 use domain::limits::{TRAINING_INTERACTIONS_MIN, TRAINING_USER_INTERACTIONS_MIN, TRAINING_USERS_MIN};
 
@@ -85,45 +85,12 @@ pub fn repeat_share(data: &Interactions) -> f64 {
     repeats as f64 / data.len().max(1) as f64
 }
 
-/// The interactions of some users. Items keep their numbers, so that lists can be compared and a
-/// model trained on the part answers for the whole; users are numbered anew.
+/// The interactions of some users, who keep their numbers, as items do; the others are left with none. The
+/// part shares the memory of the whole.
 pub fn subset(data: &Interactions, users: &[u32]) -> Interactions {
-    let mut part = empty_like(data);
-    for &user in users {
-        push(&mut part, data.users.id(user), data.history(user));
-    }
-    part
-}
-
-/// No interactions, with the items of `data`.
-pub(crate) fn empty_like(data: &Interactions) -> Interactions {
-    let empty = |columns: &[Column]| columns.iter().map(Column::without_rows).collect();
-    let metadata = Metadata {
-        items: data.metadata.items.clone(),
-        created: data.metadata.created.clone(),
-        shown: data.metadata.shown.clone(),
-        users: empty(&data.metadata.users),
-        events: empty(&data.metadata.events),
-    };
-    Interactions { items: data.items.clone(), offsets: vec![0], metadata, ..Interactions::default() }
-}
-
-/// Adds a user that `part` does not have yet.
-pub(crate) fn push(part: &mut Interactions, id: &str, history: History<'_>) {
-    part.users.intern(id);
-    part.item.extend_from_slice(history.items);
-    part.timestamp.extend_from_slice(history.timestamps);
-    let copy = |to: &mut Vec<Column>, from: Option<(&[Column], usize)>, rows: usize| {
-        for (to, (from, first)) in to
-            .iter_mut()
-            .zip(from.iter().flat_map(|&(columns, first)| columns.iter().map(move |column| (column, first))))
-        {
-            to.extend_from(from, first..first + rows);
-        }
-    };
-    copy(&mut part.metadata.users, history.about.user, 1);
-    copy(&mut part.metadata.events, history.about.events, history.items.len());
-    part.offsets.push(part.item.len());
+    let mut chosen = vec![false; data.users.len()];
+    users.iter().for_each(|&user| chosen[user as usize] = true);
+    data.part(|user, length| 0..if chosen[user as usize] { length } else { 0 })
 }
 
 /// The values at two percentiles, by nearest rank: the smallest value that at least that share of
@@ -144,7 +111,7 @@ pub(crate) fn within_percentiles(
 }
 
 fn lengths(data: &Interactions) -> impl Iterator<Item = usize> {
-    data.offsets.windows(2).map(|ends| ends[1] - ends[0])
+    data.spans().iter().map(|span| span.len())
 }
 
 #[cfg(test)]
@@ -175,12 +142,13 @@ mod tests {
 
     #[test]
     fn the_longest_hundredth_of_histories_is_left_out_by_the_default() {
-        let mut data = walks(200, 10, 50);
-        for (id, length) in [("crawler", 45), ("reader", 12), ("visitor", 1)] {
-            let items: Vec<u32> = (0..length).collect();
-            let timestamps = vec![0; items.len()];
-            push(&mut data, id, History::new(&items, &timestamps));
-        }
+        let mut lengths = vec![10; 200];
+        lengths.extend([45, 12, 1]);
+        let letters = "x".repeat(45);
+        let names: Vec<String> = (0..lengths.len()).map(|user| user.to_string()).collect();
+        let histories: Vec<_> =
+            names.iter().zip(&lengths).map(|(name, &length)| (name.as_str(), &letters[..length])).collect();
+        let data = interactions(&histories);
         let kept = users_within(&data, 0.0, 0.99);
         // 203 users; the 0.99 percentile is the 201st length, a 10.
         assert_eq!(kept.len(), 201);
@@ -228,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn a_subset_keeps_the_numbers_of_items() {
+    fn a_subset_keeps_the_numbers_of_users_and_items() {
         let data = walks(4, 3, 100);
         let part = subset(&data, &[3, 1]);
-        assert_eq!((part.users.id(0), part.users.id(1), part.users.len()), ("user 3", "user 1", 2));
-        assert_eq!(part.history(0).items, data.history(3).items);
+        assert_eq!((part.len(), part.users.len(), part.items.len()), (6, 4, 100));
+        assert_eq!(part.history(3).items, data.history(3).items);
         assert_eq!(part.history(1).timestamps, data.history(1).timestamps);
-        assert_eq!(part.items.len(), 100);
+        assert!(part.history(0).items.is_empty() && part.history(2).items.is_empty());
     }
 }

@@ -127,7 +127,7 @@ pub struct Start {
     /// The model.
     pub model: Model,
     /// Its items by number, as they are found again in other data.
-    pub items: IdTable,
+    pub items: Arc<IdTable>,
 }
 
 /// Share of the passes of a whole training that a training takes which goes on from another one.

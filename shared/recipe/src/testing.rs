@@ -18,10 +18,15 @@ pub(crate) fn interactions(histories: &[(&str, &str)]) -> Interactions {
 
 /// `users` users who each walk through `length` of `items` items, starting at a place of their own.
 pub(crate) fn walks(users: usize, length: usize, items: usize) -> Interactions {
+    walks_of(0..users, length, items)
+}
+
+/// The same for users of these numbers, in this order.
+pub(crate) fn walks_of(users: impl Iterator<Item = usize>, length: usize, items: usize) -> Interactions {
     let (mut names, mut things) = (IdTable::default(), IdTable::default());
     (0..items).for_each(|item| _ = things.intern(&format!("item {item}")));
     let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
-    for u in 0..users {
+    for u in users {
         for step in 0..length {
             user.push(names.intern(&format!("user {u}")));
             item.push(((u * 31 + step) % items) as u32);

@@ -58,7 +58,7 @@ pub struct TrendingNow {
 impl TrendingNow {
     /// Looks for what rises at the end of `data`, by intervals of this many seconds.
     pub fn train(data: &Interactions, interval: i64) -> Self {
-        let end = data.timestamp.iter().copied().max().map_or(0, |newest| newest.saturating_add(1));
+        let end = data.times().max().map_or(0, |newest| newest.saturating_add(1));
         let (rising, velocity) = rising(&velocities(data, end, interval));
         Self { rising, velocity, popular: PopularityCount::train(data) }
     }
@@ -157,8 +157,8 @@ fn rising(velocities: &[f32]) -> (Vec<u32>, Vec<f32>) {
 /// that of the 25 items that grew most; less than nothing counts as nothing. The metric is the mean over
 /// the moments after which anything grew; without any there is none.
 pub fn prediction_accuracy(data: &Interactions, interval: i64, seed: u64) -> Option<[Metric; 2]> {
-    let end = data.timestamp.iter().copied().max()?.saturating_add(1);
-    let oldest = data.timestamp.iter().copied().min()?;
+    let end = data.times().max()?.saturating_add(1);
+    let oldest = data.times().min()?;
     let mut rows: Vec<[f64; 2]> = Vec::new();
     for moment in 1..=MOMENTS {
         let now = end.saturating_sub(moment.saturating_mul(interval));

@@ -46,9 +46,9 @@ fn described() -> Interactions {
             cells: Cells::Text { distinct, codes: (0..rows as u32).map(|row| row % 3).collect() },
         }
     };
-    data.metadata.items = vec![text("GENRE", data.items.len())];
-    data.metadata.users = vec![text("PLACE", data.users.len())];
-    data.metadata.events = vec![text("DEVICE", data.len())];
+    data.metadata.items = vec![text("GENRE", data.items.len())].into();
+    data.metadata.users = vec![text("PLACE", data.users.len())].into();
+    data.metadata.events = vec![text("DEVICE", data.len())].into();
     data
 }
 

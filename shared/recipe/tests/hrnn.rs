@@ -13,6 +13,11 @@ const ITEMS: u32 = 40;
 
 /// Users who walk through the items in circles, each from a place of its own; `lengths` says how far.
 fn walks(lengths: &[usize]) -> Interactions {
+    walks_to(lengths, None)
+}
+
+/// The same, where everybody's last item is `last`.
+fn walks_to(lengths: &[usize], last: Option<u32>) -> Interactions {
     let (mut users, mut items) = (IdTable::default(), IdTable::default());
     (0..ITEMS).for_each(|item| {
         items.intern(&format!("item {item}"));
@@ -23,7 +28,8 @@ fn walks(lengths: &[usize]) -> Interactions {
         for step in 0..length {
             user.push(u);
             // The last two items are nobody's.
-            item.push((number * 7 + step) as u32 % (ITEMS - 2));
+            let next = (number * 7 + step) as u32 % (ITEMS - 2);
+            item.push(last.filter(|_| step + 1 == length).unwrap_or(next));
             time.push(1_600_000_000 + step as i64 * 100);
         }
     }
@@ -33,11 +39,8 @@ fn walks(lengths: &[usize]) -> Interactions {
 /// Many ordinary users, one that never stops, one with a single event and one that did nothing.
 fn data() -> Interactions {
     let mut lengths = vec![9; 60];
-    lengths.extend([700, 1, 2]);
-    let mut data = walks(&lengths);
-    data.users.intern("silent");
-    data.offsets.push(data.len());
-    data
+    lengths.extend([700, 1, 2, 0]);
+    walks(&lengths)
 }
 
 fn config(threads: usize) -> Config {
@@ -115,12 +118,7 @@ fn the_plain_forward_pass_agrees_with_the_one_for_many_users() {
 fn a_user_without_a_known_past_gets_what_is_popular() {
     let mut lengths = vec![3; 30];
     lengths[0] = 4;
-    let mut data = walks(&lengths);
-    // Everybody had item 5 last.
-    for user in 0..30 {
-        let last = data.offsets[user + 1] - 1;
-        data.item[last] = 5;
-    }
+    let data = walks_to(&lengths, Some(5));
     let (model, _) = train(&data, &Config { epochs: Some(2), ..config(1) }, &go_on).unwrap();
     let unknown = [1_000_000, u32::MAX];
     let pasts = [History::new(&[], &[]), History::new(&unknown, &[1, 2])];

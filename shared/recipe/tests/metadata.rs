@@ -48,7 +48,7 @@ fn data() -> Interactions {
         }
     }
     let moments = column("MOMENT", moments.into_iter());
-    let mut data = Interactions::from_events(users, items, &user, &item, &time, vec![moments]);
+    let mut data = Interactions::from_events(users, items, user, item, time, vec![moments]);
     let (mut films, mut genres) = (IdTable::default(), vec![]);
     for genre in ["A", "B"] {
         for number in 0..GENRE + NEW {
@@ -208,8 +208,8 @@ fn exploration_gives_its_share_of_places_to_young_items() {
         let config = Hyperparameters(values.map(|(name, value)| (name.into(), Value::Real(value))).into());
         let mut data = data.clone();
         // Everything that was met is old.
-        data.metadata.created =
-            (0..data.items.len() as u32).map(|item| (item < 2 * GENRE).then_some(1_000_000_000)).collect();
+        let old = |item| (item < 2 * GENRE).then_some(1_000_000_000);
+        data.metadata.created = (0..data.items.len() as u32).map(old).collect::<Vec<_>>().into();
         Explorer::of_campaign(&Freshness::of(&data), &config, 5)
     };
     assert_eq!(explorer(0.0), None);

@@ -36,7 +36,7 @@ fn coloured() -> Interactions {
     let taste = |id: &str| id.split(' ').nth(1).unwrap().parse::<u32>().unwrap();
     let codes = data.items.iter().map(taste).collect();
     let cells = Cells::Text { distinct: colours.map(Into::into).into(), codes };
-    data.metadata.items = vec![Column { name: "COLOUR".into(), cells }];
+    data.metadata.items = vec![Column { name: "COLOUR".into(), cells }].into();
     data
 }
 

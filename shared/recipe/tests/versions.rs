@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use dataset::{IdTable, Interactions};
+use dataset::{History, IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Recipe, find_by_name};
 use recipe::artifact::{DESCRIPTION, ITEMS, Origin, WEIGHTS, from_artifact, to_artifact};
@@ -147,12 +147,16 @@ fn train(recipe: &Recipe, parameters: &Hyperparameters, data: &Interactions, epo
 
 /// The same with one more user, who takes the first `length` items.
 fn with_user(data: &Interactions, id: &str, length: u32) -> Interactions {
-    let mut more = data.clone();
-    more.users.intern(id);
-    more.item.extend(0..length);
-    more.timestamp.extend((0..length).map(i64::from));
-    more.offsets.push(more.item.len());
-    more
+    let mut users = (*data.users).clone();
+    let newcomer = users.intern(id);
+    let (items, times): (Vec<u32>, Vec<i64>) = (0..length).map(|step| (step, i64::from(step))).unzip();
+    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
+    for (number, history) in (0..).zip(data.histories()).chain([(newcomer, History::new(&items, &times))]) {
+        user.extend(history.items.iter().map(|_| number));
+        item.extend(history.items);
+        time.extend(history.timestamps);
+    }
+    Interactions::from_rows(users, (*data.items).clone(), &user, &item, &time)
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! describe items, users and events.
 
 use dataset::manifest::ManifestPart;
-use dataset::{Interactions, InteractionsReader, Manifest, ReadError, Schema, Table, TableReader};
+use dataset::{
+    EventFilter, Interactions, InteractionsReader, Manifest, ReadError, Schema, Table, TableReader,
+};
 use domain::recipes::Recipe;
 use domain::resource::{DatasetType, SolutionVersion};
 use recipe::artifact::DataDescription;
@@ -116,7 +118,10 @@ impl Steps {
         parts: Vec<ManifestPart>,
     ) -> Result<Interactions, Failure> {
         let filter = event_filter(version)?;
-        let mut reader = match recipe.metadata {
+        // With a filter nobody knows how many rows are left.
+        let unfiltered = filter == EventFilter::default();
+        let rows = if unfiltered { parts.iter().map(|part| part.rows as usize).sum() } else { 0 };
+        let reader = match recipe.metadata {
             true => {
                 let schema = Schema::parse(&manifest.schema);
                 InteractionsReader::with_context(
@@ -126,6 +131,7 @@ impl Steps {
             }
             false => InteractionsReader::new(filter),
         };
+        let mut reader = reader.expecting(rows);
         for part in parts {
             let bytes = self.part(&part).await?;
             // One part at a time, so that the compressed data never lies in memory as a whole.

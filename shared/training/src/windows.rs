@@ -5,33 +5,33 @@
 //! every user was taken, a new random order begins, so each step has the same number of rows and the
 //! longest histories do not end up alone in small, noisy steps.
 
+use std::ops::Range;
+
 use crate::checkpoint::{Misfit, Reader, Writer};
 use crate::random::Random;
 
 /// Stands for "nothing" among row numbers: past the end of every table.
 pub const NONE: u32 = u32::MAX;
 
-/// All histories, user after user.
+/// All histories: 5 bytes per event. Every event that follows another one is a target of the same weight.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequences<'a> {
-    /// `users + 1` offsets into the others.
-    pub offsets: &'a [usize],
+    /// First row of each user in the others, and the row after the last.
+    pub spans: &'a [Range<u32>],
     /// Item numbers.
     pub items: &'a [u32],
     /// The gap class of each event: how long after its predecessor it came.
-    pub gaps: &'a [u32],
-    /// Weight of each event as a target.
-    pub weights: &'a [f32],
+    pub gaps: &'a [u8],
 }
 
 impl Sequences<'_> {
     fn targets(&self, user: usize) -> usize {
-        (self.offsets[user + 1] - self.offsets[user]).saturating_sub(1)
+        self.spans[user].len().saturating_sub(1)
     }
 
     /// How many events follow another one: the targets of one epoch.
     pub fn events(&self) -> usize {
-        (0..self.offsets.len() - 1).map(|user| self.targets(user)).sum()
+        (0..self.spans.len()).map(|user| self.targets(user)).sum()
     }
 }
 
@@ -134,10 +134,8 @@ impl Lanes {
     ///
     /// At least one user must have two events.
     pub fn new(sequences: &Sequences<'_>, shards: usize, per_shard: usize, steps: usize, seed: u64) -> Self {
-        let users: Vec<u32> = (0..sequences.offsets.len() - 1)
-            .filter(|&u| sequences.targets(u) > 0)
-            .map(|u| u as u32)
-            .collect();
+        let users: Vec<u32> =
+            (0..sequences.spans.len()).filter(|&u| sequences.targets(u) > 0).map(|u| u as u32).collect();
         assert!(!users.is_empty(), "no history has two events");
         let at = vec![(usize::MAX, 0); shards * per_shard];
         Self { steps, per_shard, users, order: vec![], random: Random::new(seed), at }
@@ -168,14 +166,14 @@ impl Lanes {
                     window.keep[lane] = 0.0;
                 }
                 let count = steps.min(sequences.targets(user) - position);
-                let first = sequences.offsets[user] + position;
+                let first = sequences.spans[user].start as usize + position;
                 for t in 0..count {
                     let row = t * lanes + lane;
                     window.events[row] = (first + t) as u32;
                     window.items[row] = sequences.items[first + t];
-                    window.gaps[row] = sequences.gaps[first + t];
+                    window.gaps[row] = u32::from(sequences.gaps[first + t]);
                     window.targets[row] = sequences.items[first + t + 1];
-                    window.weights[row] = sequences.weights[first + t + 1];
+                    window.weights[row] = 1.0;
                 }
                 events += count;
                 self.at[shard * lanes + lane] = (user, position + count);
@@ -206,7 +204,7 @@ impl Lanes {
         for _ in 0..self.at.len() {
             at.push((from.number()? as usize, from.number()? as usize));
         }
-        let users = sequences.offsets.len() - 1;
+        let users = sequences.spans.len();
         let known = |&(user, position): &(usize, usize)| {
             user == usize::MAX || user < users && position <= sequences.targets(user)
         };
@@ -233,9 +231,9 @@ mod tests {
     #[test]
     fn every_target_comes_once_per_epoch_with_its_predecessor_and_carried_state() {
         // Users with 1, 2, 7 and 4 events; items are numbered 10·user + position.
-        let (offsets, items) = ([0, 1, 3, 10, 14], [0, 10, 11, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33]);
-        let weights = [1.0; 14];
-        let sequences = Sequences { offsets: &offsets, items: &items, gaps: &[0; 14], weights: &weights };
+        let (spans, items) =
+            ([0..1, 1..3, 3..10, 10..14], [0, 10, 11, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33]);
+        let sequences = Sequences { spans: &spans, items: &items, gaps: &[0; 14] };
         assert_eq!(sequences.events(), 10);
         let mut lanes = Lanes::new(&sequences, 1, 1, 3, 5);
         let (mut windows, mut seen, mut last) = ([Window::default()], vec![], NONE);

@@ -24,23 +24,22 @@ fn weights_after_training(cpu: &Cpu, optimiser: Optimiser) -> HostWeights {
     };
     let mut random = Random::new(2);
     let lengths: Vec<usize> = (0..60).map(|_| 2 + random.below(30)).collect();
-    let offsets: Vec<usize> = std::iter::once(0)
-        .chain(lengths.iter().scan(0, |sum, n| {
-            *sum += n;
-            Some(*sum)
-        }))
-        .collect();
-    let count = offsets[60];
+    let mut count = 0;
+    let after = |&length: &usize| {
+        count += length;
+        (count - length) as u32..count as u32
+    };
+    let spans: Vec<_> = lengths.iter().map(after).collect();
     let items: Vec<u32> = (0..count).map(|_| random.below(ITEMS) as u32).collect();
-    let gaps: Vec<u32> = (0..count).map(|_| random.below(4) as u32).collect();
-    let ones = vec![0.01; count];
-    let sequences = Sequences { offsets: &offsets, items: &items, gaps: &gaps, weights: &ones };
+    let gaps: Vec<u8> = (0..count).map(|_| random.below(4) as u8).collect();
+    let sequences = Sequences { spans: &spans, items: &items, gaps: &gaps };
     let start = HostWeights::random(&settings.shape, 43, settings.deviation, &mut random);
     let mut trainer = Trainer::new(cpu, settings.clone(), &start, &vec![1.0; ITEMS]);
     let mut lanes = Lanes::new(&sequences, settings.shards, settings.lanes, settings.steps, 4);
     let mut windows = vec![Window::default(); settings.shards];
     for _ in 0..20 {
         lanes.next(&sequences, &mut windows);
+        windows.iter_mut().flat_map(|window| &mut window.weights).for_each(|weight| *weight *= 0.01);
         trainer.step(&windows, 0.01);
     }
     trainer.weights()

@@ -121,7 +121,7 @@ fn items_and_users_without_interactions_come_after_the_others() {
     data.describe(Some(&table), Some(&people));
     assert!(data.items.iter().eq(["b", "a"]));
     assert_eq!(cells(&data.metadata.items[0].cells), some(&["War", "Drama"]));
-    assert_eq!(data.metadata.created, [None, Some(100)]);
+    assert_eq!(*data.metadata.created, [None, Some(100)]);
     assert!(data.users.iter().eq(["u", "w"]));
     assert!(data.history(0).items.len() == 1 && data.history(1).items.is_empty());
 }

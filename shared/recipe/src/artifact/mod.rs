@@ -18,6 +18,7 @@ mod ids;
 mod tensors;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
@@ -144,7 +145,7 @@ pub struct Loaded {
     /// Ready to answer.
     pub model: Model,
     /// Ids of the items by the model's numbers.
-    pub items: IdTable,
+    pub items: Arc<IdTable>,
     /// The popular items, best first.
     pub popular: Vec<u32>,
     /// For recipes that explore, how new each item was.
@@ -290,7 +291,7 @@ pub fn from_artifact(artifact: &Artifact) -> Result<Loaded, ArtifactError> {
             });
         }
     }
-    let items = ids::read(ITEMS, artifact.file(ITEMS)?)?;
+    let items = Arc::new(ids::read(ITEMS, artifact.file(ITEMS)?)?);
     let recipe = recipes::find_by_name(&description.recipe).ok_or_else(|| {
         ArtifactError::inconsistent(DESCRIPTION, format!("there is no recipe '{}'", description.recipe))
     })?;

@@ -31,13 +31,22 @@ pub(super) struct AllFields {
 }
 
 impl AllFields {
-    /// Learns the columns of the data; nothing where there is none.
+    /// Learns the columns of the data; nothing where there is none. Users without a history and rows that
+    /// belong to none are those of a whole that this is a part of: nothing is learnt from them.
     pub(super) fn of(data: &Interactions) -> Option<Self> {
         let metadata = &data.metadata;
+        let with_history = |user: usize| !data.spans()[user].is_empty();
+        let mut in_history =
+            vec![false; if metadata.events.is_empty() { 0 } else { data.item_column().len() }];
+        for span in data.spans() {
+            if let Some(rows) = in_history.get_mut(span.start as usize..span.end as usize) {
+                rows.fill(true);
+            }
+        }
         let fields = Self {
-            items: Fields::of(&metadata.items),
-            users: Fields::of(&metadata.users),
-            events: Fields::of(&metadata.events),
+            items: Fields::of(&metadata.items, |_| true),
+            users: Fields::of(&metadata.users, with_history),
+            events: Fields::of(&metadata.events, |row| in_history[row]),
         };
         (fields.items.rows() + fields.users.rows() + fields.events.rows() > 0).then_some(fields)
     }
@@ -111,7 +120,7 @@ impl<'a> Described<'a> {
             for &event in at.iter() {
                 if event != NONE {
                     if users {
-                        let user = self.data.offsets.partition_point(|&start| start <= event as usize) - 1;
+                        let user = self.data.spans().partition_point(|span| span.start <= event) - 1;
                         self.users.add(user, self.user_base(), queries);
                     }
                     if events {

@@ -20,16 +20,26 @@ pub fn gap_classes(history: History<'_>) -> impl Iterator<Item = u32> {
     })
 }
 
+/// The class of each event, a byte beside each row of [`Interactions::item_column`].
+pub fn gap_column(data: &Interactions) -> Vec<u8> {
+    let mut column = vec![0; data.item_column().len()];
+    for (span, history) in data.spans().iter().zip(data.histories()) {
+        for (to, class) in column[span.start as usize..].iter_mut().zip(gap_classes(history)) {
+            *to = class as u8;
+        }
+    }
+    column
+}
+
 /// How often each item was had; events count half after each `half_life` share of the data's time
 /// span, looking back from its end. `None` counts all events alike.
 pub fn popularity(data: &Interactions, half_life: Option<f64>) -> Vec<f64> {
     let mut counts = vec![0.0; data.items.len()];
-    let (first, last) = data
-        .timestamp
-        .iter()
-        .fold((i64::MAX, i64::MIN), |(low, high), &time| (low.min(time), high.max(time)));
+    let times = || data.histories().flat_map(|history| history.timestamps);
+    let (first, last) =
+        times().fold((i64::MAX, i64::MIN), |(low, high), &time| (low.min(time), high.max(time)));
     let scale = half_life.map(|share| share * (last.saturating_sub(first) as f64).max(1.0));
-    for (&item, &time) in data.item.iter().zip(&data.timestamp) {
+    for (&item, &time) in data.histories().flat_map(|history| history.items).zip(times()) {
         counts[item as usize] += match scale {
             // A step per sixteenth of a half-life, by multiplication: powers of the mathematics library
             // differ between machines.

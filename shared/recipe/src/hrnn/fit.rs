@@ -14,7 +14,7 @@ use training::{Cpu, Optimiser, Settings, Shape, Trainer};
 
 use super::config::{Config, Plan};
 use super::described::{AllFields, Described};
-use super::features::{GAP_CLASSES, gap_classes, log_share, popularity};
+use super::features::{GAP_CLASSES, gap_column, log_share, popularity};
 use super::model::HrnnModel;
 use super::resume::Position;
 use super::start::Start;
@@ -127,10 +127,8 @@ pub(crate) fn train_resumable(
     checkpoints: Option<StageCheckpoints<'_>>,
     progress: OnProgress<'_>,
 ) -> Result<(HrnnModel, TrainingReport), TrainError> {
-    let gaps: Vec<u32> =
-        (0..data.users.len() as u32).flat_map(|user| gap_classes(data.history(user))).collect();
-    let ones = vec![1.0; data.len()];
-    let sequences = Sequences { offsets: &data.offsets, items: &data.item, gaps: &gaps, weights: &ones };
+    let gaps = gap_column(data);
+    let sequences = Sequences { spans: data.spans(), items: data.item_column(), gaps: &gaps };
     let events = sequences.events();
     if events == 0 {
         return Err(TrainError::NoSequences);

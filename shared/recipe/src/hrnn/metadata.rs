@@ -43,12 +43,12 @@ pub enum Kind {
 }
 
 impl Field {
-    /// Learns the categories or knots of a column.
-    fn of(column: &Column) -> Self {
+    /// Learns the categories or knots of a column from the rows that count.
+    fn of(column: &Column, counts: impl Fn(usize) -> bool) -> Self {
         let kind = match &column.cells {
             Cells::Text { distinct, codes } => {
                 let mut cells = vec![0usize; distinct.len()];
-                for &code in codes {
+                for (_, &code) in codes.iter().enumerate().filter(|(row, _)| counts(*row)) {
                     if let Some(count) = cells.get_mut(code as usize) {
                         *count += 1;
                     }
@@ -60,7 +60,10 @@ impl Field {
                 let frequent = seen.into_iter().filter(|(_, count)| *count >= SEEN_MIN);
                 Kind::Categories(frequent.map(|(category, _)| category.to_owned()).collect())
             }
-            Cells::Number(values) => Kind::Knots(knots(values)),
+            Cells::Number(values) => {
+                let counted = values.iter().enumerate().filter(|(row, _)| counts(*row));
+                Kind::Knots(knots(counted.map(|(_, &value)| value)))
+            }
         };
         Self { name: column.name.clone(), kind }
     }
@@ -111,8 +114,8 @@ fn categories(cell: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Distinct quantiles of the values, ascending.
-fn knots(values: &[f32]) -> Vec<f32> {
-    let mut sorted: Vec<f32> = values.iter().copied().filter(|value| value.is_finite()).collect();
+fn knots(values: impl Iterator<Item = f32>) -> Vec<f32> {
+    let mut sorted: Vec<f32> = values.filter(|value| value.is_finite()).collect();
     sorted.sort_by(f32::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else { return vec![] };
     let mut knots: Vec<f32> = (0..KNOTS_MAX).map(|i| sorted[i * last / (KNOTS_MAX - 1)]).collect();
@@ -126,9 +129,9 @@ fn knots(values: &[f32]) -> Vec<f32> {
 pub struct Fields(pub Vec<Field>);
 
 impl Fields {
-    /// Learns all columns.
-    pub fn of(columns: &[Column]) -> Self {
-        Self(columns.iter().map(Field::of).collect())
+    /// Learns all columns from the rows that count.
+    pub fn of(columns: &[Column], counts: impl Fn(usize) -> bool) -> Self {
+        Self(columns.iter().map(|column| Field::of(column, &counts)).collect())
     }
 
     /// Rows of all fields.
@@ -290,7 +293,7 @@ mod tests {
     #[test]
     fn several_categories_are_a_mean_and_rare_ones_share_a_row() {
         let column = text(&["Drama|Comedy", "Drama", "Drama|War", "Comedy", " Comedy | Drama ", ""]);
-        let field = Field::of(&column);
+        let field = Field::of(&column, |_| true);
         assert_eq!(field.kind, Kind::Categories(vec!["Comedy".into(), "Drama".into()]));
         for (cell, rows) in [
             (Some("Drama"), vec![(3, 1.0)]),
@@ -306,7 +309,7 @@ mod tests {
     #[test]
     fn numbers_lie_between_knots() {
         let column = Column { name: "YEAR".into(), cells: Cells::Number(vec![1990.0, 2000.0, f32::NAN]) };
-        let field = Field::of(&column);
+        let field = Field::of(&column, |_| true);
         assert_eq!(field.kind, Kind::Knots(vec![1990.0, 2000.0]));
         for (value, rows) in [
             (1990.0, vec![(1, 1.0), (2, 0.0)]),
@@ -318,7 +321,7 @@ mod tests {
         ] {
             assert_eq!(field.number(value), rows, "{value}");
         }
-        let fields = Fields(vec![Field::of(&text(&["a"; 3])), field]);
+        let fields = Fields(vec![Field::of(&text(&["a"; 3]), |_| true), field]);
         let values = BTreeMap::from([("YEAR".to_owned(), "1995".to_owned()), ("MOOD".into(), "x".into())]);
         assert_eq!(fields.named(&values), [(4, 0.5), (5, 0.5)]);
     }

@@ -13,11 +13,10 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{About, History, Interactions};
+use dataset::Interactions;
 use domain::resource::Metric;
 
 use super::segments;
-use crate::featurization::{empty_like, push};
 use crate::hrnn::HrnnModel;
 use crate::{intervals, random};
 
@@ -40,28 +39,17 @@ pub struct Split {
 
 /// Parts the data. Users with fewer than five interactions have nothing hidden.
 pub fn split(data: &Interactions) -> Split {
-    let (mut train, mut hidden) = (empty_like(data), empty_like(data));
-    for user in 0..data.users.len() as u32 {
-        let history = data.history(user);
-        let cut = history.items.len() - history.items.len() / 5;
-        let part = |range: std::ops::Range<usize>| History {
-            items: &history.items[range.clone()],
-            timestamps: &history.timestamps[range.clone()],
-            about: About {
-                events: history.about.events.map(|(columns, first)| (columns, first + range.start)),
-                ..history.about
-            },
-        };
-        push(&mut train, data.users.id(user), part(0..cut));
-        push(&mut hidden, data.users.id(user), part(cut..history.items.len()));
+    let shown = |length: usize| length - length / 5;
+    Split {
+        train: data.part(|_, length| 0..shown(length)),
+        hidden: data.part(|_, length| shown(length)..length),
     }
-    Split { train, hidden }
 }
 
 impl Split {
     /// Users of whom something is hidden.
     pub fn test_users(&self) -> usize {
-        self.hidden.offsets.windows(2).filter(|ends| ends[0] < ends[1]).count()
+        self.hidden.spans().iter().filter(|span| !span.is_empty()).count()
     }
 
     /// The users who took one of the items in the hidden part, ascending.

@@ -304,7 +304,7 @@ mod tests {
         let named: Vec<_> = histories.iter().map(|(user, own)| (user.as_str(), own.as_str())).collect();
         let mut data = interactions(&named);
         for new in ["x", "y", "z"] {
-            data.items.intern(new);
+            std::sync::Arc::make_mut(&mut data.items).intern(new);
         }
         if genres {
             let code = |id: &str| match id {
@@ -317,7 +317,7 @@ mod tests {
                 distinct: ["Comedy", "Western", "Drama|Western"].map(Into::into).into(),
                 codes: data.items.iter().map(code).collect(),
             };
-            data.metadata.items = vec![Column { name: "GENRES".into(), cells }];
+            data.metadata.items = vec![Column { name: "GENRES".into(), cells }].into();
         }
         data
     }

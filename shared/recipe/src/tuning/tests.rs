@@ -141,8 +141,9 @@ fn validation_users_are_no_test_users() {
     let reported = crate::evaluation::split(&data, 5);
     let validation = validation(&data, 5);
     assert_eq!((reported.test_users(), validation.test_users()), (20, 54));
-    for user in validation.known.users.iter() {
-        assert!(reported.known.users.get(user).is_none() && validation.train.users.get(user).is_none());
+    for &user in &validation.test {
+        assert!(!reported.test.contains(&user) && validation.train.history(user).items.is_empty());
     }
-    assert_eq!(validation.train.users.len(), 200 - 20 - 54);
+    let trains = validation.train.histories().filter(|history| !history.items.is_empty());
+    assert_eq!(trains.count(), 200 - 20 - 54);
 }
