@@ -39,6 +39,8 @@ FUNCTIONS := --features control/lambda,campaign/lambda,events/lambda,ingest/lamb
 lint: ## Formatting, and clippy with warnings as errors.
 	@cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets $(FUNCTIONS) -- -D warnings
+	@# Alone, as `make build` has it: features that another crate turns on hide what is missing.
+	@cargo check --release --locked -p local
 
 CARGO_DENY := target/tools/bin/cargo-deny
 
