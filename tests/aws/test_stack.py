@@ -331,6 +331,46 @@ def test_batch_segments_answer_each_file(personalize, stack, films):
         assert "unheard of" in json.loads(unknown)["error"]
 
 
+def test_a_dataset_is_exported(personalize, stack, films):
+    job = personalize.create_dataset_export_job(
+        jobName="films",
+        datasetArn=films["dataset"],
+        ingestionMode="BULK",
+        roleArn=ROLE,
+        jobOutput={"s3DataDestination": {"path": f"s3://{stack.bucket}/exported/"}},
+    )["datasetExportJobArn"]
+    ended = wait(personalize.describe_dataset_export_job, "datasetExportJob", datasetExportJobArn=job)
+    assert ended["status"] == "ACTIVE", ended.get("failureReason")
+    files = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix="exported/films/")["Contents"]
+    read = lambda key: stack.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read().decode().splitlines()
+    exported = {line for file in files for line in read(file["Key"])[1:]}
+    imported = data.interactions().decode().splitlines()
+    columns = read(files[0]["Key"])[0].split(",")
+    assert sorted(columns) == sorted(imported[0].split(","))
+    order = [imported[0].split(",").index(column) for column in columns]
+    assert {",".join(line.split(",")[n] for n in order) for line in imported[1:]} <= exported
+
+
+def test_a_given_list_is_ranked_by_the_function_that_holds_the_model(personalize, runtime, films):
+    p = personalize
+    solution = p.create_solution(
+        name="ranking",
+        datasetGroupArn=films["group"],
+        recipeArn="arn:aws:personalize:::recipe/aws-personalized-ranking",
+        solutionConfig={"algorithmHyperParameters": {"hidden_dimension": "32"}},
+    )["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    trained = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
+    assert trained["status"] == "ACTIVE", trained.get("failureReason")
+    campaign = p.create_campaign(name="ranking", solutionVersionArn=version)["campaignArn"]
+    deployed = wait(p.describe_campaign, "campaign", campaignArn=campaign)
+    assert deployed["status"] == "ACTIVE", deployed.get("failureReason")
+    given = ["film-5-1", "nobody knows", "film-3-1"]
+    answer = runtime.get_personalized_ranking(campaignArn=campaign, userId="u3", inputList=given)
+    ranked = [item["itemId"] for item in answer["personalizedRanking"]]
+    assert ranked == ["film-3-1", "film-5-1", "nobody knows"]
+
+
 def test_a_deployment_of_a_new_version_is_one_swap_and_can_be_taken_back(personalize, runtime, films, campaign):
     p = personalize
     version = p.create_solution_version(solutionArn=campaign["solution"])["solutionVersionArn"]
