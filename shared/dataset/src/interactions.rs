@@ -353,6 +353,8 @@ mod tests {
         assert_eq!((part.history(0).items, part.history(1).items), (&[0, 1][..], &[][..]));
         assert_eq!((part.len(), data.len()), (2, 4));
         assert!(std::ptr::eq(part.item_column(), data.item_column()));
+        let newest = data.part(|_, length| length - 1..length);
+        assert_eq!((newest.history(0).items, newest.history(1).items), (&[2][..], &[0][..]));
         assert!(Arc::ptr_eq(&part.users, &data.users));
     }
 }
