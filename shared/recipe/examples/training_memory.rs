@@ -4,9 +4,10 @@
 //! [--items 50000] [--seconds 2] [--threads 2]`
 //!
 //! Interactions are made in the order of time, sorted into histories and trained on for a few seconds: by
-//! then everything is in memory. The bytes of an interaction are the whole growth of the process since its
-//! start, ids of users and items included: at its peak while rows are sorted, and then, without the model,
-//! while it trains. Prints one JSON line.
+//! then everything is in memory. The bytes are the whole growth of the process since its start, ids of users
+//! and items included: at its peak while rows are sorted, and then, without the model, while it trains. What
+//! an interaction takes is the difference of two runs of unlike `--interactions`, without what a training
+//! takes however few there are. Prints one JSON line.
 
 mod support;
 
@@ -44,14 +45,13 @@ fn main() -> Result<(), String> {
     let peak = resident("VmHWM:");
     // Weights with both moments.
     let model = 3 * items * config.embedding * std::mem::size_of::<f32>();
-    let per = |bytes: usize| bytes as f64 / rows as f64;
     println!(
         "{{\"interactions\": {rows}, \"users\": {users}, \"items\": {items}, \"peak_mb\": {}, \"model_mb\": {}, \
-         \"sorted_s\": {sorted_s:.2}, \"bytes_per_interaction_sorted\": {:.2}, \"bytes_per_interaction_training\": {:.2}}}",
+         \"sorted_s\": {sorted_s:.2}, \"sorted_bytes\": {}, \"training_bytes\": {}}}",
         peak >> 20,
         model >> 20,
-        per(sorted - before),
-        per(training.get().saturating_sub(before + model)),
+        sorted - before,
+        training.get().saturating_sub(before + model),
     );
     Ok(())
 }
