@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError as SdkError;
-use campaign::{BoxFuture, Campaign, LiveScorer, Question};
+use campaign::{BoxFuture, Campaign, LiveScorer, Question, Shown};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
 use domain::{ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status, TrainingData};
@@ -51,6 +51,24 @@ struct NoModel;
 impl LiveScorer for NoModel {
     fn answer<'a>(&'a self, _: &'a Arn, _: Question<'a>) -> BoxFuture<'a, Result<StoredList, ApiError>> {
         Box::pin(async { Err(ApiError::internal("no model is needed")) })
+    }
+
+    fn describe<'a>(
+        &'a self,
+        _: &'a Arn,
+        _: &'a [String],
+        _: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Shown>, ApiError>> {
+        Box::pin(async { Err(ApiError::internal("no columns are needed")) })
+    }
+
+    fn explain<'a>(
+        &'a self,
+        _: &'a Arn,
+        _: &'a str,
+        _: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {
+        Box::pin(async { Err(ApiError::internal("no reasons are needed")) })
     }
 }
 

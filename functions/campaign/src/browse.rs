@@ -33,6 +33,12 @@ fn request(scope: &Scope, path: &str, query: &str) -> Result<Vec<u8>, ApiError> 
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match name {
+            "explain" => {
+                let flag: bool = value.parse().map_err(|_| {
+                    ApiError::invalid(format!("explain is '{value}'; give true or false."))
+                })?;
+                body.insert(name.to_owned(), flag.into());
+            }
             "numResults" => {
                 let number: u32 = value.parse().map_err(|_| {
                     ApiError::invalid(format!("numResults is '{value}'; give a whole number from 1 to 500."))
@@ -41,7 +47,7 @@ fn request(scope: &Scope, path: &str, query: &str) -> Result<Vec<u8>, ApiError> 
             }
             other => {
                 return Err(ApiError::invalid(format!(
-                    "The parameter '{other}' is unknown; numResults is known."
+                    "The parameter '{other}' is unknown; numResults and explain are known."
                 )));
             }
         }
@@ -69,8 +75,8 @@ mod tests {
     fn an_address_is_a_request() {
         let arn = "arn:aws:personalize:us-east-1:000000000000:campaign/films";
         assert_eq!(
-            parsed("/campaigns/films/recommendations/a%20%2F%E3%81%8A", "numResults=3"),
-            Ok(json!({ "campaignArn": arn, "userId": "a /お", "numResults": 3 }))
+            parsed("/campaigns/films/recommendations/a%20%2F%E3%81%8A", "numResults=3&explain=true"),
+            Ok(json!({ "campaignArn": arn, "userId": "a /お", "numResults": 3, "explain": true }))
         );
         assert_eq!(
             parsed("/campaigns/films/related/1", ""),
@@ -85,6 +91,7 @@ mod tests {
             ("/campaigns/films/recommendations/1/2", "", ErrorKind::UnknownOperation),
             ("/campaigns/films/recommendations/%ff", "", ErrorKind::InvalidInput),
             ("/campaigns/films/recommendations/1", "numResults=x", ErrorKind::InvalidInput),
+            ("/campaigns/films/recommendations/1", "explain=1", ErrorKind::InvalidInput),
             ("/campaigns/films/recommendations/1", "k=3", ErrorKind::InvalidInput),
         ] {
             assert_eq!(parsed(path, query), Err(kind), "{path}?{query}");

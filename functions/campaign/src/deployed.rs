@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::recipes::{self, Recipe};
-use domain::resource::{Campaign, SolutionVersion};
+use domain::resource::{Campaign, CampaignConfig, SolutionVersion};
 use domain::{ApiError, Arn, ErrorKind, Slot, Status};
 use store::{ListKey, Lists, Resources, Shelf, StoredList};
 use tokio::sync::OnceCell;
@@ -29,6 +29,8 @@ pub struct Deployed {
     pub recipe: &'static Recipe,
     /// `itemExplorationConfig` of the campaign.
     pub exploration: BTreeMap<String, String>,
+    /// Whether requests may ask for columns of Items.
+    pub shows_metadata: bool,
     /// What unknown users and items get. A version's lists never change, so it is read once.
     cold: OnceCell<Arc<StoredList>>,
 }
@@ -42,6 +44,15 @@ impl Deployed {
     /// Where its lists are.
     pub(crate) fn shelf(&self) -> Shelf<'_> {
         Shelf::new(&self.campaign, self.slot)
+    }
+
+    /// Whether it is what a campaign serves, and as the campaign is configured.
+    fn is_of(&self, campaign: &Campaign) -> bool {
+        let exploration = campaign.config.as_ref().map(|config| &config.item_exploration_config);
+        self.version == campaign.solution_version
+            && self.slot == campaign.slots.serving
+            && self.exploration == *exploration.unwrap_or(&BTreeMap::new())
+            && self.shows_metadata == shows_metadata(campaign)
     }
 
     /// The list for whoever the model does not know. None when the slot has that of another version,
@@ -123,16 +134,13 @@ impl Deployments {
             return Err(ApiError::new(ErrorKind::ResourceNotFound, message));
         }
         match before {
-            Some(before)
-                if before.version == campaign.solution_version && before.slot == campaign.slots.serving =>
-            {
-                Ok(before)
-            }
+            Some(before) if before.is_of(&campaign) => Ok(before),
             _ => self.read_version(campaign).await,
         }
     }
 
     async fn read_version(&self, campaign: Campaign) -> Result<Arc<Deployed>, ApiError> {
+        let shows_metadata = shows_metadata(&campaign);
         let Campaign { arn: campaign, solution_version: arn, slots, config, .. } = campaign;
         let version = self.resources.get_as::<SolutionVersion>(&arn).await.map_err(ApiError::internal)?;
         let version =
@@ -143,6 +151,20 @@ impl Deployments {
         let exploration = config.map(|config| config.item_exploration_config).unwrap_or_default();
         let (slot, cold) = (slots.serving, OnceCell::new());
         let dataset_group = version.value.dataset_group;
-        Ok(Arc::new(Deployed { campaign, slot, version: arn, dataset_group, recipe, exploration, cold }))
+        Ok(Arc::new(Deployed {
+            campaign,
+            slot,
+            version: arn,
+            dataset_group,
+            recipe,
+            exploration,
+            shows_metadata,
+            cold,
+        }))
     }
+}
+
+fn shows_metadata(campaign: &Campaign) -> bool {
+    let enabled = |config: &CampaignConfig| config.enable_metadata_with_recommendations == Some(true);
+    campaign.config.as_ref().is_some_and(enabled)
 }

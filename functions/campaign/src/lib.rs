@@ -10,10 +10,14 @@ pub mod deployed;
 
 mod browse;
 mod filters;
+mod promotions;
 mod ranking;
+mod reasons;
 mod recommendations;
+mod shown;
 
 pub use browse::handle_get;
+pub use shown::Shown;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -64,6 +68,25 @@ pub trait LiveScorer: Send + Sync {
         version: &'a Arn,
         question: Question<'a>,
     ) -> BoxFuture<'a, Result<StoredList, ApiError>>;
+
+    /// What items of a dataset group have in some columns of its Items dataset, in the order of the items.
+    ///
+    /// Fails with `InvalidInput` when there is no such column.
+    fn describe<'a>(
+        &'a self,
+        group: &'a Arn,
+        items: &'a [String],
+        columns: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Shown>, ApiError>>;
+
+    /// Why a version recommends items to a user, in the order of the items: what of the user's own past
+    /// moved each most. Nothing where there is nothing to say.
+    fn explain<'a>(
+        &'a self,
+        version: &'a Arn,
+        user: &'a str,
+        items: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>>;
 }
 
 /// Everything that serving needs from outside, with what it remembers between requests.

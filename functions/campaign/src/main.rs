@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question};
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question, Shown};
 use domain::{ApiError, Arn};
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, required};
@@ -72,12 +72,42 @@ impl LiveScorer for Live {
             });
             let payload = json!({ "step": "Score", "arn": version, "question": question });
             let answer = invoke(&self.aws, &self.function, &payload).await.map_err(ApiError::internal)?;
-            match answer["refused"].as_str() {
-                Some(why) => Err(ApiError::invalid(why)),
-                None => list(&answer).map_err(ApiError::internal),
-            }
+            told(&answer, "items")?;
+            list(&answer).map_err(ApiError::internal)
         })
     }
+
+    fn describe<'a>(
+        &'a self,
+        group: &'a Arn,
+        items: &'a [String],
+        columns: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Shown>, ApiError>> {
+        Box::pin(async move {
+            let asked = json!({ "items": items, "columns": columns });
+            let payload = json!({ "step": "Describe", "arn": group, "asked": asked });
+            let answer = invoke(&self.aws, &self.function, &payload).await.map_err(ApiError::internal)?;
+            serde_json::from_value(told(&answer, "shown")?.clone()).map_err(ApiError::internal)
+        })
+    }
+
+    fn explain<'a>(
+        &'a self,
+        version: &'a Arn,
+        user: &'a str,
+        items: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {
+        Box::pin(async move {
+            let payload = json!({ "step": "Explain", "arn": version, "user": user, "items": items });
+            let answer = invoke(&self.aws, &self.function, &payload).await.map_err(ApiError::internal)?;
+            serde_json::from_value(answer["reasons"].clone()).map_err(ApiError::internal)
+        })
+    }
+}
+
+/// The part of an answer that was asked for; what the caller has to mend is an error.
+fn told<'a>(answer: &'a Value, member: &str) -> Result<&'a Value, ApiError> {
+    answer["refused"].as_str().map_or(Ok(&answer[member]), |why| Err(ApiError::invalid(why)))
 }
 
 fn list(answer: &Value) -> Result<StoredList, BoxError> {

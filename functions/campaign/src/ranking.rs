@@ -7,7 +7,7 @@ use domain::recipes::RecipeType;
 use wire::runtime::{self, GetActionRecommendations, GetPersonalizedRanking};
 
 use crate::deployed::Deployed;
-use crate::{Campaign, Question, filters};
+use crate::{Campaign, Question, filters, promotions, recommendations, shown};
 
 /// The body of the answer: the given items, best first, those that the model does not know last and without
 /// a score; what a filter lets not pass is not in it. Fails with `InvalidInput` when the campaign's recipe does not rank.
@@ -32,7 +32,10 @@ pub(crate) async fn personalized(campaign: &Campaign, body: &[u8]) -> Result<Vec
         filter: filter.as_ref(),
     };
     let list = campaign.live.answer(&deployed.version, question).await?;
-    Ok(runtime::ranking(list.items.iter().map(String::as_str), &list.scores))
+    let items = promotions::plain(&list, usize::MAX);
+    let ids = items.iter().map(|item| item.id);
+    let shown = shown::columns(campaign, &deployed, ids, &request.metadata_columns).await?;
+    Ok(runtime::ranking(recommendations::predicted(&items, None, shown.as_deref())))
 }
 
 /// Fails with `InvalidInput`: no recipe of the catalogue recommends actions.

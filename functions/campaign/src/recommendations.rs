@@ -8,49 +8,110 @@ use domain::limits::PRECOMPUTED_RESULTS;
 use domain::recipes::RecipeType;
 use domain::resource::AppliedFilter;
 use store::{Found, ListKey, StoredList};
-use wire::runtime::{self, GetRecommendations};
+use wire::runtime::{self, GetRecommendations, Predicted, Promotion, RequestedFilter};
 
 use crate::deployed::Deployed;
-use crate::{Campaign, Question, filters};
+use crate::promotions::Answered;
+use crate::{Campaign, Question, Shown, filters, promotions, reasons, shown};
 
 /// The body of the answer.
 pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let request = GetRecommendations::parse(body)?;
     let wanted = request.num_results;
     let deployed = campaign.deployments.find(&request.campaign).await?;
-    let key = key(&request, &deployed)?;
-    let scored_only = |list: &StoredList, deployed: &Deployed| {
-        let scores = if deployed.recipe.scored { list.scores.as_slice() } else { &[] };
-        runtime::recommendations(list.items.iter().take(wanted).map(String::as_str), scores)
+    let (deployed, list) = listed(campaign, &request, deployed).await?;
+    let promoted = match &request.promotion {
+        Some(promotion) => Some(promoted(campaign, &request, &deployed, promotion).await?),
+        None => None,
     };
+    let mut items = match &promoted {
+        Some(promoted) => promotions::mixed(&list, promoted, wanted, promotions::draw),
+        None => promotions::plain(&list, wanted),
+    };
+    if !deployed.recipe.scored {
+        items.iter_mut().for_each(|item| item.score = None);
+    }
+    let ids = items.iter().map(|item| item.id);
+    let shown = shown::columns(campaign, &deployed, ids, &request.metadata_columns).await?;
+    let name = request.promotion.as_ref().and_then(|promotion| promotion.name.as_deref());
+    let reasons = reasons::of(campaign, &deployed, &request, &items).await?;
+    let reason = |place: usize| reasons.as_ref()?.get(place)?.as_deref();
+    let items = predicted(&items, name, shown.as_deref()).enumerate();
+    Ok(runtime::recommendations(items.map(|(place, item)| Predicted { reason: reason(place), ..item })))
+}
+
+/// Items as they are written; `promotion` is the name of what brought in those that are promoted.
+pub(crate) fn predicted<'a>(
+    items: &'a [Answered<'a>],
+    promotion: Option<&'a str>,
+    shown: Option<&'a [Shown]>,
+) -> impl Iterator<Item = Predicted<'a>> {
+    items.iter().enumerate().map(move |(place, item)| Predicted {
+        id: item.id,
+        score: item.score,
+        promotion: promotion.filter(|_| item.promoted),
+        metadata: shown.and_then(|shown| shown.get(place)),
+        reason: None,
+    })
+}
+
+/// What answers where nothing is promoted, with the deployment that it is of.
+async fn listed(
+    campaign: &Campaign,
+    request: &GetRecommendations,
+    deployed: Arc<Deployed>,
+) -> Result<(Arc<Deployed>, Arc<StoredList>), ApiError> {
+    let wanted = request.num_results;
+    let key = key(request, &deployed)?;
     if let Some(filter) = &request.filter {
         // The columns that it tests are where the models are.
-        let (user, item) = (request.user_id.as_deref(), request.item_id.as_deref());
-        let filter = filters::applied(campaign, &deployed, filter, user, item).await?;
-        campaign.fell_back();
-        let list = live(campaign, &deployed, key, wanted, &request.context, Some(&filter)).await?;
-        return Ok(scored_only(&list, &deployed));
+        let list = filtered(campaign, request, &deployed, filter, wanted).await?;
+        return Ok((deployed, list));
     }
     if wanted == 0 {
-        return Ok(runtime::recommendations(std::iter::empty(), &[]));
+        return Ok((deployed, Arc::default()));
     }
     if deployed.recipe.metadata && !request.context.is_empty() {
         // Stored lists know of no context.
         campaign.fell_back();
         let list = live(campaign, &deployed, key, wanted, &request.context, None).await?;
-        return Ok(scored_only(&list, &deployed));
+        return Ok((deployed, list));
     }
     let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
         Some(stored) => (deployed, stored),
         // The slot has lists of another version, so the campaign may have moved on.
         None => {
             let deployed = campaign.deployments.find_afresh(&request.campaign).await?;
-            let stored = latest(campaign, &deployed, self::key(&request, &deployed)?).await?;
+            let stored = latest(campaign, &deployed, self::key(request, &deployed)?).await?;
             (deployed, stored)
         }
     };
     let list = long_enough(campaign, &deployed, key, stored, wanted).await?;
-    Ok(scored_only(&list, &deployed))
+    Ok((deployed, list))
+}
+
+/// The best of what passes a filter, which may be that of a promotion.
+async fn filtered(
+    campaign: &Campaign,
+    request: &GetRecommendations,
+    deployed: &Deployed,
+    filter: &RequestedFilter,
+    wanted: usize,
+) -> Result<Arc<StoredList>, ApiError> {
+    let (user, item) = (request.user_id.as_deref(), request.item_id.as_deref());
+    let filter = filters::applied(campaign, deployed, filter, user, item).await?;
+    campaign.fell_back();
+    live(campaign, deployed, key(request, deployed)?, wanted, &request.context, Some(&filter)).await
+}
+
+/// The items that a promotion brings in; the filter of the request does not count for them.
+async fn promoted(
+    campaign: &Campaign,
+    request: &GetRecommendations,
+    deployed: &Deployed,
+    promotion: &Promotion,
+) -> Result<Arc<StoredList>, ApiError> {
+    filtered(campaign, request, deployed, &promotion.filter, promotion.places(request.num_results)).await
 }
 
 /// The answer of the model itself.

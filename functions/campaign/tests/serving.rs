@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError as SdkError;
 use campaign::deployed::FRESH_FOR;
-use campaign::{BoxFuture, Campaign, LiveScorer, Question};
+use campaign::{BoxFuture, Campaign, LiveScorer, Question, Shown};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, AppliedFilter, Filter, SolutionVersion, TrainingMode, TrainingType};
 use domain::{ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status, TrainingData};
@@ -75,6 +75,30 @@ impl LiveScorer for Live {
                 }),
                 _ => Ok(list("live", k)),
             }
+        })
+    }
+
+    fn explain<'a>(
+        &'a self,
+        _: &'a Arn,
+        user: &'a str,
+        items: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {
+        let reason = move |(place, item): (usize, &String)| (place > 0).then(|| format!("{item} for {user}"));
+        Box::pin(async move { Ok(items.iter().enumerate().map(reason).collect()) })
+    }
+
+    fn describe<'a>(
+        &'a self,
+        group: &'a Arn,
+        items: &'a [String],
+        columns: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Shown>, ApiError>> {
+        Box::pin(async move {
+            self.0.lock().unwrap().push(format!("{} {items:?} {columns:?}", group.tail()));
+            let value = |item: &str, name: &String| (name.clone(), format!("{name} of {item}"));
+            let shown = |item: &String| columns.iter().map(|name| value(item, name)).collect();
+            Ok(items.iter().map(shown).collect())
         })
     }
 }
@@ -506,6 +530,66 @@ async fn a_filtered_answer_comes_from_the_model_with_everything_that_the_filter_
     let expected = "films/00000001 user '1' 7 EXCLUDE ItemID {\"G\": \"\\\"x\\\"\"} Some(\"1\") Some(\"i\")";
     assert_eq!(asked, [expected]);
     assert_eq!(app.campaign.take_fallbacks(), 1);
+}
+
+#[tokio::test]
+async fn a_promotion_is_a_second_question_and_its_items_say_so() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let filter = app.filter("ours", "films").await;
+    let promotion = json!({ "name": "ours", "percentPromotedItems": 30, "filterArn": filter });
+    let request = json!({ "campaignArn": arn, "userId": "1", "numResults": 9, "promotions": [promotion] });
+    let (status, body) = app.call("/recommendations", request).await;
+    assert_eq!(status, 200, "{body}");
+    let items = body["itemList"].as_array().unwrap();
+    let ids = |promoted: bool| -> Vec<&str> {
+        let of = |item: &&Value| (item["promotionName"] == json!("ours")) == promoted;
+        items.iter().filter(of).map(|item| item["itemId"].as_str().unwrap()).collect()
+    };
+    assert_eq!(ids(true), list("live", 3).items);
+    assert_eq!(ids(false), list("own", 6).items);
+    assert_eq!(app.live.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn columns_are_shown_where_the_campaign_shows_them() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let columns = json!({ "ITEMS": ["YEAR"] });
+    let request = json!({ "campaignArn": arn, "userId": "1", "numResults": 2, "metadataColumns": columns });
+    let (status, body) = app.call("/recommendations", request.clone()).await;
+    assert_eq!(status, 400);
+    assert!(body["message"].as_str().unwrap().contains("enableMetadataWithRecommendations"), "{body}");
+
+    let show = |campaign: &mut resource::Campaign| {
+        campaign.config.get_or_insert_default().enable_metadata_with_recommendations = Some(true);
+    };
+    app.change(&arn, show).await;
+    pass(FRESH_FOR).await;
+    let (_, body) = app.call("/recommendations", request).await;
+    let shown: Vec<&Value> =
+        body["itemList"].as_array().unwrap().iter().map(|item| &item["metadata"]).collect();
+    assert_eq!(shown, [&json!({ "YEAR": "YEAR of own0" }), &json!({ "YEAR": "YEAR of own1" })]);
+    assert_eq!(*app.live.0.lock().unwrap(), ["films [\"own0\", \"own1\"] [\"YEAR\"]"]);
+}
+
+#[tokio::test]
+async fn an_answer_gives_its_reasons_where_it_is_asked_for_them() {
+    let app = App::start().await;
+    let (arn, _) = app.films().await;
+    let request = json!({ "campaignArn": arn, "userId": "1", "numResults": 2 });
+    let (_, body) = app.call("/recommendations", request.clone()).await;
+    assert_eq!(body["itemList"][1]["reason"], Value::Null);
+
+    let filter = app.filter("ours", "films").await;
+    let mut asking = request;
+    asking["explain"] = json!(true);
+    let (_, body) = app.call("/recommendations", asking.clone()).await;
+    assert_eq!(body["itemList"][0]["reason"], Value::Null);
+    assert_eq!(body["itemList"][1]["reason"], json!(["own1 for 1"]));
+    asking["promotions"] = json!([{ "percentPromotedItems": 100, "filterArn": filter }]);
+    let (_, body) = app.call("/recommendations", asking).await;
+    assert_eq!(body["itemList"][0]["reason"], json!(["Promoted item"]));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use campaign::{BoxError, BoxFuture, Campaign, LiveScorer};
+use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Shown};
 use control::Control;
 use domain::limits::Quotas;
 use domain::{ApiError, Arn, EpochMillis, Scope};
@@ -12,6 +12,7 @@ use embedded::Embedded;
 use embedded::s3::ObjectCreated;
 use events::{Events, Refresh};
 use ingest::Outcome;
+use steps::described::Described;
 use steps::live::{LiveModels, Question};
 use steps::{Failure, ModelCache, Observer, Settings, Steps};
 use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
@@ -86,6 +87,30 @@ impl LiveScorer for Live {
                 failure => ApiError::internal(failure),
             })
         })
+    }
+
+    fn describe<'a>(
+        &'a self,
+        group: &'a Arn,
+        items: &'a [String],
+        columns: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Shown>, ApiError>> {
+        let asked = Described { items: items.to_vec(), columns: columns.to_vec() };
+        Box::pin(async move {
+            self.0.describe(group, &asked).await.map_err(|failure| match failure {
+                Failure::Caller(why) => ApiError::invalid(why),
+                failure => ApiError::internal(failure),
+            })
+        })
+    }
+
+    fn explain<'a>(
+        &'a self,
+        version: &'a Arn,
+        user: &'a str,
+        items: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {
+        Box::pin(async move { self.0.explain(version, user, items).await.map_err(ApiError::internal) })
     }
 }
 

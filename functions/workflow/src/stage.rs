@@ -10,6 +10,7 @@ use lambda_kit::log::Metric;
 use lambda_kit::run::{Done, Failed};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use steps::described::Described;
 use steps::failure::chain;
 use steps::live::{LiveModels, Question};
 use steps::{Failure, FollowUp, Steps};
@@ -66,6 +67,10 @@ enum Stage {
     },
     /// Answers for the campaign function what no stored list can.
     Score { arn: Arn, question: Question },
+    /// Tells the campaign function what items have in some columns; the ARN is the dataset group's.
+    Describe { arn: Arn, asked: Described },
+    /// Tells the campaign function why a version recommends items to a user.
+    Explain { arn: Arn, user: String, items: Vec<String> },
     /// Writes a user's lists anew for the events function; the ARN is the dataset group's.
     #[serde(rename_all = "camelCase")]
     Refresh {
@@ -99,6 +104,8 @@ impl Stage {
             | Self::Delete { arn }
             | Self::Fail { arn, .. }
             | Self::Score { arn, .. }
+            | Self::Describe { arn, .. }
+            | Self::Explain { arn, .. }
             | Self::Refresh { arn, .. } => arn,
         })
     }
@@ -208,6 +215,14 @@ impl Workflow {
                 };
                 json!({ "items": list.items, "scores": list.scores })
             }
+            Stage::Describe { arn, asked } => match self.live.describe(arn, asked).await {
+                Ok(shown) => json!({ "shown": shown }),
+                Err(Failure::Caller(why)) => json!({ "refused": why }),
+                Err(failure) => return Err(failure),
+            },
+            Stage::Explain { arn, user, items } => {
+                json!({ "reasons": self.live.explain(arn, user, items).await? })
+            }
             Stage::Refresh { arn, user_id, anonymous } => {
                 let who = if *anonymous { Who::Session(user_id) } else { Who::User(user_id) };
                 let written = self.live.refresh(arn, who).await?;
@@ -297,6 +312,9 @@ mod tests {
             parse(json!({ "step": "Score", "arn": ARN, "question": { "userId": "1", "numResults": 3 } }))
                 .is_ok()
         );
+        let asked = json!({ "items": ["1"], "columns": ["GENRES"] });
+        assert!(parse(json!({ "step": "Describe", "arn": ARN, "asked": asked })).is_ok());
+        assert!(parse(json!({ "step": "Explain", "arn": ARN, "user": "1", "items": ["2"] })).is_ok());
         assert!(parse(json!({ "step": "Refresh", "arn": ARN, "userId": "1" })).is_ok());
         let filter = json!({ "expression": "EXCLUDE …", "dataset_group": ARN, "values": { "A": "1" } });
         let question = json!({ "userId": null, "numResults": 3, "filter": filter });

@@ -16,6 +16,8 @@ pub mod read;
 
 pub mod metadata;
 
+pub mod descriptions;
+
 pub mod export;
 
 pub mod infer;
@@ -32,6 +34,7 @@ pub use csv::{
     ImportSummary, MemorySink, NamedInput, PartSink, RangeFile, RangeOutcome, RowProblem, import_csv,
     import_range,
 };
+pub use descriptions::Descriptions;
 pub use export::{CsvExport, Share};
 pub use infer::{InferError, Inferred, infer_schema};
 pub use interactions::{History, IdTable, Interactions};

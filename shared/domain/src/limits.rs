@@ -20,6 +20,10 @@ pub const NUM_RESULTS_DEFAULT: usize = 25;
 pub const NUM_RESULTS_MAX: usize = 500;
 /// Most items that one request may put in order (guide).
 pub const INPUT_LIST_MAX: usize = 500;
+/// Most items of one answer that comes with metadata (guide).
+pub const RESULTS_WITH_METADATA_MAX: usize = 50;
+/// Most columns of metadata in one answer (guide).
+pub const METADATA_COLUMNS_MAX: usize = 10;
 /// Recommendations kept precomputed for each user or item; longer answers are scored live.
 pub const PRECOMPUTED_RESULTS: usize = 100;
 /// Most users of a segment (guide).

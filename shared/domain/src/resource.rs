@@ -390,6 +390,9 @@ pub struct CampaignConfig {
     /// Whether the campaign moves to each new version of its solution by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_with_latest_solution_version: Option<bool>,
+    /// Whether requests may ask for columns of Items.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_metadata_with_recommendations: Option<bool>,
 }
 
 /// A change of a campaign that is under way, or the last one.

@@ -7,64 +7,37 @@
 //! all items. So nothing that was filtered can come back, and a list is as long as the catalogue allows.
 //! Reading the stored list first would save nothing, because the columns are not where lists are read.
 //!
-//! Items and users that were put one by one replace those of the snapshot. They are read again after
-//! [`FRESH_FOR`], or fifty times what reading them took, so that it takes no more than a fiftieth of the
-//! time however many there are.
+//! Items and users that were put one by one replace those of the snapshot; see [`crate::newest`].
 //!
 //! What the hosted service leaves open is decided in the module comments of `filter`'s `parse.rs`,
 //! `check.rs` and `evaluate.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use dataset::manifest::ManifestPart;
-use dataset::{ReadError, Schema};
+use dataset::Schema;
 use domain::Arn;
-use domain::event::{Event, Record};
-use domain::hash::fnv1a64;
-use domain::resource::{self, Dataset, DatasetType};
+use domain::event::Event;
+use domain::resource::{Dataset, DatasetType};
 use filter::ast::Source;
 use filter::{
     Catalogue, CatalogueBuilder, EventIndex, EventIndexBuilder, Expression, Passing, Question, RequestError,
     Schemas, UserEvent, Values,
 };
 
-use tokio::sync::Mutex;
-
 use crate::Steps;
 use crate::failure::{Doing, Failure};
-use crate::layer::texts;
 use crate::models::{Kept, ServedModel};
+use crate::newest::{Newest, Put, Snapshot, key};
 
 /// Snapshots of each dataset that are kept.
 const KEPT: usize = 4;
-
-/// How long what was put one by one is taken for known.
-pub const FRESH_FOR: Duration = Duration::from_secs(5);
-/// How many times longer than the reading took.
-const FRESH_TIMES: u32 = 50;
 
 /// What was imported into a dataset, and the schema that it follows.
 struct Loaded<T, S = Schema> {
     schema: S,
     data: T,
 }
-
-/// A dataset's schema with the key of its manifest; none where nothing was imported. Last what was put one by
-/// one.
-type Snapshot = (Arn, Arn, Option<String>, u64);
-
-/// What was put one by one into a dataset, and an identity that changes with it.
-#[derive(Default)]
-struct Put {
-    records: Vec<Record>,
-    identity: u64,
-}
-
-/// Until when what was put into which dataset is taken for known.
-type Puts = HashMap<(Arn, DatasetType), (Instant, Arc<Put>)>;
 
 /// Loads what filters look at, and keeps the latest of it. Clones share it.
 #[derive(Clone)]
@@ -75,7 +48,7 @@ pub struct Filters {
     users: Kept<Snapshot, Loaded<Catalogue>>,
     /// By the columns that are tested.
     events: Kept<(Snapshot, Vec<String>), Loaded<EventIndex>>,
-    puts: Arc<Mutex<Puts>>,
+    newest: Newest,
 }
 
 /// What a model numbers, and the dataset of it where there is one.
@@ -99,9 +72,9 @@ pub struct PreparedUsers {
 
 impl Filters {
     /// Nothing is loaded before it is asked for.
-    pub fn new(steps: Steps) -> Self {
+    pub fn new(newest: Newest) -> Self {
         let (items, users, events) = (Kept::keeping(KEPT), Kept::keeping(KEPT), Kept::keeping(KEPT));
-        Self { steps, items, users, events, puts: Arc::default() }
+        Self { steps: newest.steps().clone(), items, users, events, newest }
     }
 
     /// A filter of a dataset group, ready for the items of a version's model.
@@ -145,7 +118,7 @@ impl Filters {
         let ids = model.data.users.iter();
         let users = match self.steps.dataset(group, DatasetType::Users).await? {
             Some(dataset) => {
-                let put = self.put(group, DatasetType::Users).await?;
+                let put = self.newest.put(group, DatasetType::Users).await?;
                 let Loaded { schema, data } = self.load_users(&dataset, &put, ids).await?;
                 Loaded { schema: Some(schema), data }
             }
@@ -161,14 +134,16 @@ impl Filters {
     /// The model's items, numbered as it numbers them, and after them what else the Items dataset has.
     async fn items(&self, group: &Arn, version: &Arn, model: &ServedModel) -> Result<Arc<Numbered>, Failure> {
         let dataset = self.steps.dataset(group, DatasetType::Items).await?;
-        let put = self.put(group, DatasetType::Items).await?;
+        let put = self.newest.put(group, DatasetType::Items).await?;
         let load = async {
             let (schema, parts) = match &dataset {
-                Some(dataset) => self.snapshot(dataset).await.map(|(schema, parts)| (Some(schema), parts))?,
+                Some(dataset) => {
+                    self.newest.snapshot(dataset).await.map(|(schema, parts)| (Some(schema), parts))?
+                }
                 None => (None, vec![]),
             };
             let builder = CatalogueBuilder::new(schema.as_ref(), "ITEM_ID", model.loaded.items.iter());
-            let builder = self.read(&parts, builder, |builder, part| builder.push(part)).await?;
+            let builder = self.newest.read(&parts, builder, |builder, part| builder.push(part)).await?;
             Ok(Numbered { schema, data: finished(builder, &put).await? })
         };
         let snapshot = dataset.as_ref().map(|dataset| key(dataset, put.identity));
@@ -177,7 +152,7 @@ impl Filters {
 
     async fn users(&self, group: &Arn) -> Result<Option<Arc<Loaded<Catalogue>>>, Failure> {
         let Some(dataset) = self.steps.dataset(group, DatasetType::Users).await? else { return Ok(None) };
-        let put = self.put(group, DatasetType::Users).await?;
+        let put = self.newest.put(group, DatasetType::Users).await?;
         let load = self.load_users(&dataset, &put, std::iter::empty());
         self.users.get(&key(&dataset, put.identity), load).await.map(Some)
     }
@@ -189,31 +164,10 @@ impl Filters {
         put: &Arc<Put>,
         first: impl Iterator<Item = &'a str>,
     ) -> Result<Loaded<Catalogue>, Failure> {
-        let (schema, parts) = self.snapshot(dataset).await?;
+        let (schema, parts) = self.newest.snapshot(dataset).await?;
         let builder = CatalogueBuilder::new(Some(&schema), "USER_ID", first);
-        let builder = self.read(&parts, builder, |builder, part| builder.push(part)).await?;
+        let builder = self.newest.read(&parts, builder, |builder, part| builder.push(part)).await?;
         Ok(Loaded { schema, data: finished(builder, put).await? })
-    }
-
-    /// What was put one by one, as it was lately.
-    async fn put(&self, group: &Arn, kind: DatasetType) -> Result<Arc<Put>, Failure> {
-        // Locked while it is read: who asks meanwhile waits for the same.
-        let mut puts = self.puts.lock().await;
-        let at = (group.clone(), kind);
-        if let Some((until, put)) = puts.get(&at)
-            && Instant::now() < *until
-        {
-            return Ok(put.clone());
-        }
-        let began = Instant::now();
-        let reading = || format!("reading what was put into {} of {group}", kind.as_str());
-        let records = self.steps.events.records(group, kind).await.doing(reading)?;
-        let put = Arc::new(Put { identity: fnv1a64(texts(&records)), records });
-        let now = Instant::now();
-        let until = now + FRESH_FOR.max((now - began) * FRESH_TIMES);
-        puts.retain(|_, (until, _)| *until > now);
-        puts.insert(at, (until, put.clone()));
-        Ok(put)
     }
 
     /// The interactions by user, with the columns that an expression tests.
@@ -227,51 +181,17 @@ impl Filters {
         let tested = expression.fields().into_iter().filter(|(source, _)| *source == Source::Interactions);
         let tested: Vec<String> = tested.map(|(_, column)| column).collect();
         let load = async {
-            let (schema, parts) = self.snapshot(&dataset).await?;
+            let (schema, parts) = self.newest.snapshot(&dataset).await?;
             let names = schema.fields.iter().map(|field| field.name.as_str());
             let columns: Vec<&str> =
                 names.filter(|name| tested.contains(&name.to_ascii_uppercase())).collect();
             let builder = EventIndexBuilder::new(&schema, &columns);
-            let builder = self.read(&parts, builder, |builder, part| builder.push(part)).await?;
+            let builder = self.newest.read(&parts, builder, |builder, part| builder.push(part)).await?;
             let data = tokio::task::spawn_blocking(move || builder.finish()).await;
             Ok(Loaded { schema, data: data.doing(|| "sorting interactions".into())? })
         };
         self.events.get(&(key(&dataset, 0), tested.clone()), load).await.map(Some)
     }
-
-    /// The schema of a dataset, and the parts of what is active now. Parts that were imported before a column
-    /// came into the schema have nulls in it.
-    async fn snapshot(&self, dataset: &Dataset) -> Result<(Schema, Vec<ManifestPart>), Failure> {
-        let schema = self.steps.existing::<resource::Schema>(&dataset.schema).await?;
-        let schema = Schema::parse(&schema.schema).doing(|| format!("reading {}", dataset.schema))?;
-        let parts = match &dataset.active {
-            Some(snapshot) => self.steps.manifest(&snapshot.manifest_key).await?.parts,
-            None => vec![],
-        };
-        Ok((schema, parts))
-    }
-
-    /// Pushes parts, one at a time, so that they never lie in memory as a whole.
-    async fn read<B: Send + 'static>(
-        &self,
-        parts: &[ManifestPart],
-        mut builder: B,
-        push: fn(&mut B, Bytes) -> Result<(), ReadError>,
-    ) -> Result<B, Failure> {
-        for part in parts {
-            let bytes = self.steps.part(part).await?;
-            let pushed =
-                tokio::task::spawn_blocking(move || push(&mut builder, bytes).map(|()| builder)).await;
-            let reading = || format!("reading {}", part.key);
-            builder = pushed.doing(reading)?.doing(reading)?;
-        }
-        Ok(builder)
-    }
-}
-
-fn key(dataset: &Dataset, put: u64) -> Snapshot {
-    let manifest = dataset.active.as_ref().map(|snapshot| snapshot.manifest_key.clone());
-    (dataset.arn.clone(), dataset.schema.clone(), manifest, put)
 }
 
 /// The catalogue, with what was put one by one in place of what was imported.

@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dataset::EventFilter;
+use domain::event::Event;
 use domain::resource::{AppliedFilter, SolutionVersion};
 use domain::{Arn, Status};
+use recipe::hrnn::Cause;
 use serde::Deserialize;
 use store::StoredList;
 use tokio::sync::Mutex;
 
+use crate::described::{Described, DescribedItems, Shown};
 use crate::failure::{Doing, Failure};
 use crate::filters::{Filters, Prepared};
 use crate::models::{ServedModel, event_filter, recipe_of};
+use crate::newest::Newest;
 use crate::refresh::{Past, Versions};
 use crate::{ModelCache, Steps};
 
@@ -46,13 +51,15 @@ pub struct LiveModels {
     models: ModelCache,
     versions: Arc<Mutex<Versions>>,
     filters: Filters,
+    items: DescribedItems,
 }
 
 impl LiveModels {
     /// No model is loaded before it is asked for.
     pub fn new(steps: Steps) -> Self {
-        let filters = Filters::new(steps.clone());
-        Self { steps, models: ModelCache::keeping(KEPT), versions: Arc::default(), filters }
+        let newest = Newest::new(steps.clone());
+        let (filters, items) = (Filters::new(newest.clone()), DescribedItems::new(newest));
+        Self { steps, models: ModelCache::keeping(KEPT), versions: Arc::default(), filters, items }
     }
 
     /// The answer of a version. A user's own events count where the recipe follows them.
@@ -121,6 +128,41 @@ impl LiveModels {
         tokio::task::spawn_blocking(answer).await.doing(|| "scoring".into())?
     }
 
+    /// What items of a dataset group have in some columns, in the order of the items: values by the names
+    /// that were asked for. A column that is null is left out.
+    ///
+    /// Fails as the caller's when there is no such column.
+    pub async fn describe(&self, group: &Arn, asked: &Described) -> Result<Vec<Shown>, Failure> {
+        self.items.describe(group, asked).await
+    }
+
+    /// Why a version recommends items to a user: the event of the user's own, imported or live, that moved
+    /// each item most, by [`HrnnModel::causes`](recipe::hrnn::HrnnModel::causes). Nothing where no single
+    /// event did, and for models that know no order of events.
+    pub async fn explain(
+        &self,
+        version: &Arn,
+        user: &str,
+        items: &[String],
+    ) -> Result<Vec<Option<String>>, Failure> {
+        let missing = || Failure::caller(format!("{version} does not exist."));
+        let version = self.version(version).await?.ok_or_else(missing)?;
+        let model = self.model(&version).await?;
+        if model.loaded.model.network().is_none() {
+            return Ok(vec![None; items.len()]);
+        }
+        let group = &version.dataset_group;
+        let events = self.steps.events.of(group, user).await.doing(|| format!("reading events of {group}"))?;
+        let counted = event_filter(&version)?;
+        let (user, asked) = (user.to_owned(), items.to_vec());
+        let causes = move || causes(&model, &counted, &user, &events, &asked);
+        let causes = tokio::task::spawn_blocking(causes).await.doing(|| "explaining".into())?;
+        let of: Vec<String> = causes.iter().flatten().map(|(item, _)| item.clone()).collect();
+        let titles = self.items.titles(group, &of).await?;
+        let sentence = |(item, factor): (String, f32)| because(&item, titles.get(&item), factor);
+        Ok(causes.into_iter().map(|cause| cause.map(sentence)).collect())
+    }
+
     /// A version's model with the imported histories.
     pub(crate) async fn model(&self, version: &SolutionVersion) -> Result<Arc<ServedModel>, Failure> {
         self.models.get(&version.arn, self.steps.imported_model(version)).await
@@ -142,5 +184,45 @@ impl LiveModels {
 
     pub(crate) fn steps(&self) -> &Steps {
         &self.steps
+    }
+}
+
+/// For each item the item of the event that moved it most, and by how much.
+fn causes(
+    model: &ServedModel,
+    counted: &EventFilter,
+    user: &str,
+    events: &[Event],
+    items: &[String],
+) -> Vec<Option<(String, f32)>> {
+    let Some(network) = model.loaded.model.network() else { return vec![None; items.len()] };
+    let past = (!events.is_empty()).then(|| Past::of(model, counted, user, events));
+    let history = past.as_ref().map_or_else(|| model.history(user), |past| past.history(model, user));
+    // An item that the model does not know has no number, and no cause.
+    let numbers: Vec<u32> =
+        items.iter().map(|item| model.loaded.items.get(item).unwrap_or(u32::MAX)).collect();
+    let named = |cause: Cause| {
+        let item = model.loaded.items.id(history.items[cause.event]);
+        (item.to_owned(), cause.factor)
+    };
+    network.causes(history, &numbers).into_iter().map(|cause| cause.map(named)).collect()
+}
+
+/// The reason in a sentence.
+fn because(item: &str, title: Option<&String>, factor: f32) -> String {
+    let title = title.map(|title| format!(" ({title})")).unwrap_or_default();
+    format!("Because of item {item}{title}: {factor:.1} times as likely as without it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_names_the_item_and_what_it_did() {
+        assert_eq!(because("6", None, 3.14), "Because of item 6: 3.1 times as likely as without it");
+        let heat = "Heat".to_owned();
+        let sentence = because("6", Some(&heat), 1.0);
+        assert_eq!(sentence, "Because of item 6 (Heat): 1.0 times as likely as without it");
     }
 }

@@ -25,7 +25,7 @@ use crate::training_data::Snapshots;
 use crate::{Steps, keys};
 
 /// Columns of an Items dataset that may hold a title, the likeliest first.
-const TITLE_COLUMNS: [&str; 3] = ["TITLE", "NAME", "ITEM_NAME"];
+pub(crate) const TITLE_COLUMNS: [&str; 3] = ["TITLE", "NAME", "ITEM_NAME"];
 
 /// A model with the histories that it was trained on; both number items alike.
 pub struct ServedModel {

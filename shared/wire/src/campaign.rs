@@ -112,12 +112,13 @@ fn version_reference(member: &Member<'_>) -> Result<VersionReference, ApiError> 
 
 fn campaign_config(member: &Member<'_>) -> Result<CampaignConfig, ApiError> {
     let members = member.object()?;
-    members.not_available("enableMetadataWithRecommendations", "metadata in recommendations")?;
     members.not_available("rankingInfluence", "ranking influence")?;
     let item_exploration_config = members.optional("itemExplorationConfig", Member::parameters)?;
     Ok(CampaignConfig {
         item_exploration_config: item_exploration_config.unwrap_or_default(),
         sync_with_latest_solution_version: members.optional("syncWithLatestSolutionVersion", Member::flag)?,
+        enable_metadata_with_recommendations: members
+            .optional("enableMetadataWithRecommendations", Member::flag)?,
     })
 }
 
@@ -157,5 +158,6 @@ fn config_value(config: &CampaignConfig) -> Value {
     Shape::new()
         .with_some("itemExplorationConfig", (!exploration.is_empty()).then(|| strings(exploration)))
         .with_some("syncWithLatestSolutionVersion", config.sync_with_latest_solution_version)
+        .with_some("enableMetadataWithRecommendations", config.enable_metadata_with_recommendations)
         .into()
 }

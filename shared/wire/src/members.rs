@@ -73,6 +73,11 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// The names of all members, also of those that are null.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.map.keys().map(String::as_str)
+    }
+
     /// Refuses an option that is not built here, so that nobody believes it was honoured.
     ///
     /// `what` says in words what the option would do. Absent, `false` and empty values pass.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::limits::{
-    FILTER_PARAMETERS_MAX, ID_CHARS_MAX, INPUT_LIST_MAX, NUM_RESULTS_DEFAULT, NUM_RESULTS_MAX,
+    FILTER_PARAMETERS_MAX, ID_CHARS_MAX, INPUT_LIST_MAX, METADATA_COLUMNS_MAX, NUM_RESULTS_DEFAULT,
+    NUM_RESULTS_MAX, RESULTS_WITH_METADATA_MAX,
 };
 use domain::{ApiError, Arn, ResourceKind};
 
@@ -14,6 +15,10 @@ const CONTEXT_VALUE_CHARS_MAX: usize = 1_000;
 const ACTION_RESULTS_MAX: i64 = 100;
 const FILTER_NAME_CHARS_MAX: usize = 50;
 const FILTER_VALUE_CHARS_MAX: usize = 1_000;
+const COLUMN_CHARS_MAX: usize = 150;
+/// A key of `context` that asks for reasons, for clients that send no members but those of their model.
+const EXPLAIN: &str = "OSUSUME_EXPLAIN";
+const REASON_CHARS_MAX: usize = 256;
 
 /// A filter that a request names, and the values of its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,24 @@ pub struct RequestedFilter {
     pub arn: Arn,
     /// `filterValues` as they were given.
     pub values: BTreeMap<String, String>,
+}
+
+/// A share of the answer that goes to items of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promotion {
+    /// Marks the items that it brought in, where it has one.
+    pub name: Option<String>,
+    /// Share of the answer in percent, 1 to 100.
+    pub percent: usize,
+    /// Which items it promotes.
+    pub filter: RequestedFilter,
+}
+
+impl Promotion {
+    /// How many of `wanted` items are promoted, if there are as many: a part of an item counts as one.
+    pub fn places(&self, wanted: usize) -> usize {
+        (wanted * self.percent).div_ceil(100)
+    }
 }
 
 /// `POST /recommendations`.
@@ -37,8 +60,15 @@ pub struct GetRecommendations {
     pub num_results: usize,
     /// The context of the request: values by names of columns of Interactions.
     pub context: BTreeMap<String, String>,
-    /// Which items may be answered.
+    /// Which items may be answered, where they are not promoted.
     pub filter: Option<RequestedFilter>,
+    /// What is promoted.
+    pub promotion: Option<Promotion>,
+    /// Columns of Items that the answer shows, as the request spells them.
+    pub metadata_columns: Vec<String>,
+    /// Whether each item comes with the reason why it is there: `explain` of the request, or
+    /// `OSUSUME_EXPLAIN` of its context.
+    pub explain: bool,
 }
 
 impl GetRecommendations {
@@ -59,12 +89,31 @@ impl GetRecommendations {
         let item_id = members.optional("itemId", id)?;
         let most = NUM_RESULTS_MAX as i64;
         let num_results = members.optional("numResults", |m| m.integer(0, most))?;
-        members.not_available("promotions", "promoting of items")?;
-        members.not_available("metadataColumns", "metadata in recommendations")?;
-        let context = context(&members)?;
+        let mut context = context(&members)?;
+        let explain = match context.remove(EXPLAIN).as_deref() {
+            None | Some("false") => members.optional("explain", Member::flag)?.unwrap_or(false),
+            Some("true") => true,
+            Some(other) => {
+                let rule = "Member must satisfy enum value set: [true, false]";
+                return Err(violated(&format!("context.{EXPLAIN}"), other, rule));
+            }
+        };
         let filter = filter(&members)?;
+        let promotion = promotion(&members)?;
         let num_results = num_results.map_or(NUM_RESULTS_DEFAULT, |n| n as usize);
-        Ok(Self { campaign, user_id, item_id, num_results, context, filter })
+        let metadata_columns = metadata_columns(&members)?;
+        few_enough(&metadata_columns, "numResults", num_results)?;
+        Ok(Self {
+            campaign,
+            user_id,
+            item_id,
+            num_results,
+            context,
+            filter,
+            promotion,
+            metadata_columns,
+            explain,
+        })
     }
 }
 
@@ -81,6 +130,8 @@ pub struct GetPersonalizedRanking {
     pub context: BTreeMap<String, String>,
     /// Which items may be answered.
     pub filter: Option<RequestedFilter>,
+    /// Columns of Items that the answer shows, as the request spells them.
+    pub metadata_columns: Vec<String>,
 }
 
 impl GetPersonalizedRanking {
@@ -96,12 +147,13 @@ impl GetPersonalizedRanking {
                 input_list.len()
             )));
         }
-        let input_list = input_list.iter().map(id).collect::<Result<_, _>>()?;
+        let input_list = input_list.iter().map(id).collect::<Result<Vec<_>, _>>()?;
         let user_id = members.required("userId", id)?;
-        members.not_available("metadataColumns", "metadata in rankings")?;
         let context = context(&members)?;
         let filter = filter(&members)?;
-        Ok(Self { campaign, user_id, input_list, context, filter })
+        let metadata_columns = metadata_columns(&members)?;
+        few_enough(&metadata_columns, "inputList", input_list.len())?;
+        Ok(Self { campaign, user_id, input_list, context, filter, metadata_columns })
     }
 }
 
@@ -168,6 +220,57 @@ fn filter(members: &Members<'_>) -> Result<Option<RequestedFilter>, ApiError> {
     }
 }
 
+/// `promotions`, of which there is at most one.
+fn promotion(members: &Members<'_>) -> Result<Option<Promotion>, ApiError> {
+    let list = members.optional("promotions", Member::list)?.unwrap_or_default();
+    if list.len() > 1 {
+        let rule = "Member must have length less than or equal to 1";
+        return Err(violated("promotions", &format!("{} elements", list.len()), rule));
+    }
+    let Some(member) = list.first() else { return Ok(None) };
+    let members = member.object()?;
+    let name = members.optional("name", Member::name)?;
+    let percent = members.required("percentPromotedItems", |m| m.integer(1, 100))? as usize;
+    let filter = filter(&members)?.ok_or_else(|| {
+        ApiError::invalid(format!(
+            "'{}' has no 'filterArn': name the filter that says which items are promoted.",
+            member.path
+        ))
+    })?;
+    Ok(Some(Promotion { name, percent, filter }))
+}
+
+/// The columns of `metadataColumns`, which are those of Items.
+fn metadata_columns(members: &Members<'_>) -> Result<Vec<String>, ApiError> {
+    let Some(member) = members.get("metadataColumns") else { return Ok(vec![]) };
+    let types = member.object()?;
+    let mut columns = vec![];
+    for name in types.names() {
+        if !name.eq_ignore_ascii_case("ITEMS") {
+            let rule = "Member must satisfy enum value set: [ITEMS]";
+            return Err(violated(&member.path, name, rule));
+        }
+        for column in types.optional(name, Member::list)?.unwrap_or_default() {
+            columns.push(column.sized_text(1, COLUMN_CHARS_MAX)?);
+        }
+    }
+    if columns.len() > METADATA_COLUMNS_MAX {
+        let rule = format!("Member must have length less than or equal to {METADATA_COLUMNS_MAX}");
+        return Err(violated("metadataColumns.ITEMS", &format!("{} columns", columns.len()), &rule));
+    }
+    Ok(columns)
+}
+
+/// Answers with metadata are shorter.
+fn few_enough(columns: &[String], member: &str, items: usize) -> Result<(), ApiError> {
+    if columns.is_empty() || items <= RESULTS_WITH_METADATA_MAX {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "'{member}' asks for {items} items with 'metadataColumns'; at most {RESULTS_WITH_METADATA_MAX} come with metadata."
+    )))
+}
+
 fn context(members: &Members<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     let Some(context) = members.optional("context", Member::strings)? else { return Ok(BTreeMap::new()) };
     let too_many = context.len() > CONTEXT_ENTRIES_MAX;
@@ -180,18 +283,32 @@ fn context(members: &Members<'_>) -> Result<BTreeMap<String, String>, ApiError> 
     Ok(context)
 }
 
-/// The body of a `GetRecommendations` answer. `scores` has one entry per item, or none at all for
-/// recipes that have no scores.
-pub fn recommendations<'a>(items: impl Iterator<Item = &'a str>, scores: &[f32]) -> Vec<u8> {
-    scored_items("itemList", items, scores)
+/// An item of an answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Predicted<'a> {
+    /// The item.
+    pub id: &'a str,
+    /// Where the recipe has scores, and one for this item.
+    pub score: Option<f32>,
+    /// The promotion that brought it in, where that has a name.
+    pub promotion: Option<&'a str>,
+    /// Values by names of columns, where the request asks for some.
+    pub metadata: Option<&'a BTreeMap<String, String>>,
+    /// Why it is there, where the request asks and there is something to say.
+    pub reason: Option<&'a str>,
 }
 
-/// The body of a `GetPersonalizedRanking` answer. Items past the end of `scores` have none.
-pub fn ranking<'a>(items: impl Iterator<Item = &'a str>, scores: &[f32]) -> Vec<u8> {
-    scored_items("personalizedRanking", items, scores)
+/// The body of a `GetRecommendations` answer.
+pub fn recommendations<'a>(items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
+    predicted_items("itemList", items)
 }
 
-fn scored_items<'a>(member: &str, items: impl Iterator<Item = &'a str>, scores: &[f32]) -> Vec<u8> {
+/// The body of a `GetPersonalizedRanking` answer.
+pub fn ranking<'a>(items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
+    predicted_items("personalizedRanking", items)
+}
+
+fn predicted_items<'a>(member: &str, items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
     let mut body = Vec::with_capacity(64 + 48 * items.size_hint().0);
     body.extend_from_slice(b"{\"");
     body.extend_from_slice(member.as_bytes());
@@ -201,10 +318,22 @@ fn scored_items<'a>(member: &str, items: impl Iterator<Item = &'a str>, scores: 
             body.push(b',');
         }
         body.extend_from_slice(b"{\"itemId\":");
-        write_json(&mut body, item);
-        if let Some(&score) = scores.get(position) {
+        write_json(&mut body, item.id);
+        if let Some(score) = item.score {
             body.extend_from_slice(b",\"score\":");
             write_json(&mut body, &seven_decimals(score));
+        }
+        if let Some(name) = item.promotion {
+            body.extend_from_slice(b",\"promotionName\":");
+            write_json(&mut body, name);
+        }
+        if let Some(metadata) = item.metadata {
+            body.extend_from_slice(b",\"metadata\":");
+            write_json(&mut body, metadata);
+        }
+        if let Some(reason) = item.reason {
+            body.extend_from_slice(b",\"reason\":");
+            write_json(&mut body, &[shortened(reason)]);
         }
         body.push(b'}');
     }
@@ -212,6 +341,11 @@ fn scored_items<'a>(member: &str, items: impl Iterator<Item = &'a str>, scores: 
     body.extend_from_slice(uuid::Uuid::new_v4().hyphenated().encode_lower(&mut [0; 36]).as_bytes());
     body.extend_from_slice(b"\"}");
     body
+}
+
+/// A reason is cut where the model's limit is.
+fn shortened(reason: &str) -> &str {
+    reason.char_indices().nth(REASON_CHARS_MAX).map_or(reason, |(end, _)| &reason[..end])
 }
 
 /// Strings and finite numbers always serialise, and a `Vec` takes every byte.
@@ -273,11 +407,34 @@ mod tests {
                 "InvalidInputException",
                 "26 entries",
             ),
-            (json!({ "promotions": [{ "name": "p" }] }), "InvalidInputException", "promotions"),
             (
-                json!({ "metadataColumns": { "ITEMS": ["GENRES"] } }),
+                json!({ "promotions": [{ "name": "p", "filterArn": FILTER }] }),
                 "InvalidInputException",
-                "metadataColumns",
+                "promotions[0].percentPromotedItems",
+            ),
+            (
+                json!({ "promotions": [{ "percentPromotedItems": 101, "filterArn": FILTER }] }),
+                "InvalidInputException",
+                "promotions[0].percentPromotedItems",
+            ),
+            (json!({ "promotions": [{ "percentPromotedItems": 10 }] }), "InvalidInputException", "filterArn"),
+            (
+                json!({ "promotions": [{ "name": "a b", "percentPromotedItems": 10, "filterArn": FILTER }] }),
+                "InvalidInputException",
+                "promotions[0].name",
+            ),
+            (json!({ "promotions": [{}, {}] }), "InvalidInputException", "promotions"),
+            (json!({ "promotions": {} }), "SerializationException", "promotions"),
+            (json!({ "metadataColumns": { "USERS": ["AGE"] } }), "InvalidInputException", "metadataColumns"),
+            (
+                json!({ "metadataColumns": { "ITEMS": vec!["A"; 11] } }),
+                "InvalidInputException",
+                "metadataColumns.ITEMS",
+            ),
+            (
+                json!({ "metadataColumns": { "ITEMS": ["A"] }, "numResults": 51 }),
+                "InvalidInputException",
+                "at most 50",
             ),
             (json!({ "context": { "A": "x".repeat(1_001) } }), "InvalidInputException", "context"),
             (
@@ -310,6 +467,39 @@ mod tests {
     }
 
     #[test]
+    fn a_promotion_gets_its_share_of_the_places_and_at_least_one() {
+        let promotion = json!({ "name": "ours", "percentPromotedItems": 10, "filterArn": FILTER });
+        let promotion = get(json!({ "promotions": [promotion] })).unwrap().promotion.unwrap();
+        assert_eq!((promotion.name.as_deref(), promotion.filter.arn.as_str()), (Some("ours"), FILTER));
+        for (wanted, promoted) in [(0, 0), (1, 1), (10, 1), (11, 2), (500, 50)] {
+            assert_eq!(promotion.places(wanted), promoted, "{wanted}");
+        }
+        let everything = Promotion { percent: 100, ..promotion };
+        assert_eq!(everything.places(25), 25);
+    }
+
+    #[test]
+    fn reasons_are_asked_for_by_a_member_or_by_the_context() {
+        assert!(!get(json!({})).unwrap().explain);
+        assert!(get(json!({ "explain": true })).unwrap().explain);
+        let asked = get(json!({ "context": { "OSUSUME_EXPLAIN": "true", "DEVICE": "phone" } })).unwrap();
+        assert!(asked.explain && asked.context.len() == 1, "{asked:?}");
+        assert!(get(json!({ "context": { "OSUSUME_EXPLAIN": "yes" } })).is_err());
+
+        let long = "ぬ".repeat(300);
+        let item = Predicted { id: "a", reason: Some(&long), ..Predicted::default() };
+        let value: Value = serde_json::from_slice(&recommendations([item].into_iter())).unwrap();
+        assert_eq!(value["itemList"][0]["reason"], json!(["ぬ".repeat(256)]));
+    }
+
+    #[test]
+    fn columns_come_as_they_are_spelled() {
+        let columns = |value| get(json!({ "metadataColumns": value })).unwrap().metadata_columns;
+        assert_eq!(columns(json!({ "items": ["genres", "YEAR"] })), ["genres", "YEAR"]);
+        assert!(columns(json!({})).is_empty() && columns(Value::Null).is_empty());
+    }
+
+    #[test]
     fn a_ranking_takes_at_most_500_items() {
         let parse = |n: usize| {
             let list: Vec<String> = (0..n).map(|i| i.to_string()).collect();
@@ -322,22 +512,33 @@ mod tests {
 
     #[test]
     fn scores_have_seven_decimals_and_only_scored_recipes_have_them() {
-        let body = recommendations(["a\"b", "c"].into_iter(), &[0.123_456_78, f32::NAN]);
-        let value: Value = serde_json::from_slice(&body).unwrap();
+        let scored = |id, score| Predicted { id, score, ..Predicted::default() };
+        let both = [scored("a\"b", Some(0.123_456_78)), scored("c", Some(f32::NAN))];
+        let value: Value = serde_json::from_slice(&recommendations(both.into_iter())).unwrap();
         let expected = json!([{ "itemId": "a\"b", "score": 0.1234568 }, { "itemId": "c", "score": 0.0 }]);
         assert_eq!(value["itemList"], expected);
         let id = value["recommendationId"].as_str().unwrap();
         assert!(id.starts_with("RID-") && id.len() == 40, "{id}");
 
-        let body = recommendations(["a"].into_iter(), &[]);
-        let value: Value = serde_json::from_slice(&body).unwrap();
+        let value: Value = serde_json::from_slice(&recommendations([scored("a", None)].into_iter())).unwrap();
         assert_eq!(value["itemList"], json!([{ "itemId": "a" }]));
+    }
+
+    #[test]
+    fn a_promoted_item_says_so_and_metadata_is_shown() {
+        let metadata = BTreeMap::from([("GENRES".to_owned(), "Drama|\"Noir\"".to_owned())]);
+        let item = Predicted { id: "a", score: None, promotion: Some("ours"), metadata: Some(&metadata), reason: None };
+        let value: Value = serde_json::from_slice(&ranking([item].into_iter())).unwrap();
+        let shown =
+            json!({ "itemId": "a", "promotionName": "ours", "metadata": { "GENRES": "Drama|\"Noir\"" } });
+        assert_eq!(value["personalizedRanking"], json!([shown]));
     }
 
     proptest! {
         #[test]
         fn any_item_ids_come_back_as_they_are(ids in proptest::collection::vec("\\PC{1,20}", 0..20)) {
-            let body = recommendations(ids.iter().map(String::as_str), &[]);
+            let items = ids.iter().map(|id| Predicted { id, ..Predicted::default() });
+            let body = recommendations(items);
             let value: Value = serde_json::from_slice(&body).unwrap();
             let read: Vec<String> = value["itemList"].as_array().unwrap().iter()
                 .map(|item| item["itemId"].as_str().unwrap().to_owned()).collect();

@@ -30,7 +30,6 @@ async fn nothing_that_is_not_done_is_accepted_silently() {
             "CreateCampaign",
             json!({ "name": "x", "solutionVersionArn": version }),
             vec![
-                ("campaignConfig", json!({ "enableMetadataWithRecommendations": true })),
                 ("campaignConfig", json!({ "rankingInfluence": { "FRESHNESS": 0.1 } })),
                 ("campaignConfig", json!({ "itemExplorationConfig": { "explorationWeight": "0.3" } })),
             ],

@@ -3,6 +3,8 @@
 // Each program uses some of it.
 #![allow(dead_code)]
 
+pub mod random;
+
 use dataset::{IdTable, Interactions};
 
 /// The value after an argument of that name, if it is given.

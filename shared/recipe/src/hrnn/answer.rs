@@ -224,6 +224,24 @@ impl HrnnModel {
     }
 }
 
+/// The logarithm of the sum of e^logit over the catalogue, for queries as [`Layers::queries`] gives them.
+pub(super) fn log_totals(model: &HrnnModel, queries: &[f32], known: &[Known]) -> Vec<f64> {
+    let candidates = Candidates::all(model);
+    let mut asked = Asked {
+        vectors: queries.to_vec(),
+        known: known.to_vec(),
+        tops: known.iter().map(|_| Top::new(0, vec![], None)).collect(),
+        logits: vec![0.0; known.len() * STRIDE],
+        above: vec![0; ITEMS_AT_ONCE],
+    };
+    let mut block = Packed::default();
+    for first in (0..candidates.len()).step_by(ITEMS_AT_ONCE) {
+        model.lay_out(&candidates, first, &mut block);
+        model.score(&candidates, &mut asked, &block, first);
+    }
+    asked.tops.into_iter().map(|top| top.finish(None).log_total).collect()
+}
+
 impl<'a> Asked<'a> {
     fn new(
         layers: &Layers<'_>,

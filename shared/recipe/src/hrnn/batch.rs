@@ -8,7 +8,7 @@ use ndarray::Array2;
 use training::cpu::{Isa, Left, Packed, Start, gemm, gru_step};
 use training::device::padded;
 
-use super::features::gap_classes;
+use super::features::{FIRST_EVENT, gap_class};
 use super::metadata::Readers;
 use super::model::HrnnModel;
 
@@ -67,11 +67,26 @@ impl<'m> Layers<'m> {
 
     /// Queries of some users, one row each, `padded(E)` wide, and whether anything is known of each.
     pub(super) fn queries(&self, histories: &[History<'_>]) -> (Vec<f32>, Vec<Known>) {
+        let known = histories.iter().map(|history| self.events(history, None)).collect();
+        self.walk(histories, known)
+    }
+
+    /// Queries of one user, each without one event of the history, or with all of them.
+    pub(super) fn queries_without(
+        &self,
+        history: History<'_>,
+        skips: &[Option<usize>],
+    ) -> (Vec<f32>, Vec<Known>) {
+        let known = skips.iter().map(|&skip| self.events(&history, skip)).collect();
+        self.walk(&vec![history; skips.len()], known)
+    }
+
+    /// Walks through the events of each history.
+    fn walk(&self, histories: &[History<'_>], known: Vec<Vec<Event>>) -> (Vec<f32>, Vec<Known>) {
         let model = self.model;
         let abouts = histories.iter().map(|history| history.about);
         let readers = model.sides.as_ref().map(|sides| Readers::new(sides, abouts));
         let (e, ep, hp) = (model.embedding(), padded(model.embedding()), padded(model.hidden_dimension()));
-        let known: Vec<Vec<Event>> = histories.iter().map(|history| self.events(history)).collect();
         let mut order: Vec<usize> = (0..known.len()).filter(|&i| !known[i].is_empty()).collect();
         order.sort_by_key(|&i| std::cmp::Reverse(known[i].len()));
         let users = order.len();
@@ -135,11 +150,16 @@ impl<'m> Layers<'m> {
         (queries, known)
     }
 
-    /// Events with items that the model knows.
-    fn events(&self, history: &History<'_>) -> Vec<Event> {
-        let events = history.items.iter().copied().zip(gap_classes(*history)).enumerate();
-        let known = events.filter(|(_, (item, _))| (*item as usize) < self.model.items.nrows());
-        known.map(|(at, (item, gap))| Event { item, gap, at }).collect()
+    /// Events with items that the model knows, as if the one at `skip` had never been.
+    fn events(&self, history: &History<'_>, skip: Option<usize>) -> Vec<Event> {
+        let times = history.timestamps;
+        let gap = |at: usize| {
+            let before = (0..at).rev().find(|&before| Some(before) != skip);
+            before.map_or(FIRST_EVENT, |before| gap_class(times[at].saturating_sub(times[before])))
+        };
+        let known = |&at: &usize| Some(at) != skip && (history.items[at] as usize) < self.model.items.nrows();
+        let event = |at| Event { item: history.items[at], gap: gap(at), at };
+        (0..history.items.len()).filter(known).map(event).collect()
     }
 }
 

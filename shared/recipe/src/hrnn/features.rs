@@ -4,6 +4,8 @@ use dataset::{History, Interactions};
 
 /// G: pauses of 0–2 s, 3–14 s, 15–62 s, … four times longer each, and one class for a first event.
 pub const GAP_CLASSES: usize = 16;
+/// The class of an event that nothing came before.
+pub const FIRST_EVENT: u32 = GAP_CLASSES as u32 - 1;
 
 /// The class of the pause before an event.
 pub fn gap_class(seconds: i64) -> u32 {
@@ -15,7 +17,7 @@ pub fn gap_class(seconds: i64) -> u32 {
 pub fn gap_classes(history: History<'_>) -> impl Iterator<Item = u32> {
     let times = history.timestamps;
     (0..times.len()).map(|i| match i {
-        0 => GAP_CLASSES as u32 - 1,
+        0 => FIRST_EVENT,
         _ => gap_class(times[i].saturating_sub(times[i - 1])),
     })
 }

@@ -38,6 +38,7 @@ pub mod model;
 
 pub mod answer;
 pub mod batch;
+pub mod causes;
 mod described;
 pub mod fit;
 mod resume;
@@ -45,6 +46,7 @@ pub mod start;
 pub mod tensors;
 mod top;
 
+pub use causes::Cause;
 pub use config::Config;
 pub use fit::{Progress, TrainError, TrainingReport, train, train_from};
 pub use model::HrnnModel;

@@ -13,6 +13,7 @@ use crate::Steps;
 use crate::failure::{Doing, Failure};
 use crate::filters::{Filters, Prepared, PreparedUsers};
 use crate::models::ServedModel;
+use crate::newest::Newest;
 
 /// Member of an input line with the values of parameters.
 pub(super) const VALUES: &str = "filterValues";
@@ -39,7 +40,7 @@ impl LineFilter {
         model: &ServedModel,
     ) -> Result<Self, Failure> {
         let (expression, group) = (&filter.expression, &filter.dataset_group);
-        let filters = Filters::new(steps.clone());
+        let filters = Filters::new(Newest::new(steps.clone()));
         let (prepared, reads) = match recipe.recipe_type {
             RecipeType::UserSegmentation => {
                 let users = filters.prepare_users(expression, group, model).await?;
