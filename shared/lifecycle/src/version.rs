@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::hash::fnv1a64;
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{self, Recipe};
 use domain::resource::{Dataset, Solution, SolutionConfig, SolutionVersion, TrainingMode, TrainingType};
@@ -99,6 +100,15 @@ pub fn pending(solution: &Solution, asked: Asked) -> Result<SolutionVersion, Api
 /// The ARN of a solution's version.
 pub fn arn(solution: &Arn, id: u32) -> Result<Arn, ApiError> {
     format!("{solution}/{id:08x}").parse()
+}
+
+/// The id of a version that its caller names: the same name gives the same ARN, so that a solution has a
+/// name once, whoever asks at the same time.
+pub fn id_of_name(solution: &Solution, name: &str) -> u32 {
+    // A solution that was deleted and made anew must not meet its old versions' ARNs.
+    let created = solution.lifecycle.created.0.to_string();
+    let hash = fnv1a64([created.as_str(), name]);
+    (hash ^ (hash >> 32)) as u32
 }
 
 /// `<solution>/<id>` as the hosted service has it, or the id alone where that is too long for a name.

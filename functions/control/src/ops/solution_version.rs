@@ -22,7 +22,8 @@ const LIST: List<SolutionVersion> = List {
     summary: shapes::summary,
 };
 
-/// `CreateSolutionVersion`. Starts a training on what the group's datasets hold now.
+/// `CreateSolutionVersion`. Starts a training on what the group's datasets hold now. Two versions of a
+/// solution that the caller named cannot have the same name.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolutionVersion::parse(members)?;
     let tags = wire::tags::given(members)?;
@@ -35,7 +36,10 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let kind = ResourceKind::SolutionVersion;
     control.room_in_flight(kind, control.quotas.solution_versions_in_flight).await?;
     let asked = Asked {
-        id: (control.version_id)(),
+        id: match &request.name {
+            Some(name) => version::id_of_name(&solution, name),
+            None => (control.version_id)(),
+        },
         name: request.name,
         training_type: TrainingType::Manual,
         data: version::training_data(&control.resources, &solution.dataset_group).await?,
