@@ -34,6 +34,10 @@ impl CreateBatchInferenceJob {
                  leave it out."
             )));
         }
+        if let Some(themes) = members.optional("themeGenerationConfig", Member::object)? {
+            let fields = themes.required("fieldsForThemeGeneration", Member::object)?;
+            fields.required("itemName", Member::column_name)?;
+        }
         members.not_available("themeGenerationConfig", "theme generation")?;
         let config = members.optional("batchInferenceJobConfig", Member::object)?;
         let item_exploration_config = match &config {

@@ -37,6 +37,7 @@ pub(crate) fn job_output(path: &str) -> Shape {
 
 fn location(members: &Members<'_>, part: &str, place: &str, otherwise: &str) -> Result<String, ApiError> {
     let place = members.required(part, Member::object)?.required(place, Member::object)?;
+    place.optional("kmsKeyArn", Member::kms_key_arn)?;
     place.not_available("kmsKeyArn", "encryption with a key of your own")?;
     place.required("path", |m| m.s3_path(otherwise))
 }

@@ -8,6 +8,8 @@ use crate::members::{Member, violated};
 
 const NAME_CHARS_MAX: usize = 63;
 const ROLE_ARN_CHARS_MAX: usize = 256;
+const KMS_KEY_ARN_CHARS_MAX: usize = 2_048;
+const COLUMN_NAME_CHARS_MAX: usize = 150;
 const S3_PATH_CHARS_MAX: usize = 256;
 const PARAMETERS_MAX: usize = 100;
 const PARAMETER_NAME_CHARS_MAX: usize = 256;
@@ -52,6 +54,25 @@ impl Member<'_> {
             return Ok(text);
         }
         Err(self.pattern(r"arn:([a-z\d-]+):iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"))
+    }
+
+    /// The ARN of a key of the Key Management Service.
+    pub fn kms_key_arn(&self) -> Result<String, ApiError> {
+        let text = self.sized_text(0, KMS_KEY_ARN_CHARS_MAX)?;
+        if is_kms_key_arn(&text) {
+            return Ok(text);
+        }
+        Err(self.pattern(r"arn:aws.*:kms:.*:[0-9]{12}:key/.*"))
+    }
+
+    /// The name of a column.
+    pub fn column_name(&self) -> Result<String, ApiError> {
+        let name = self.sized_text(1, COLUMN_NAME_CHARS_MAX)?;
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(word) {
+            return Ok(name);
+        }
+        Err(self.pattern(r"[A-Za-z_][A-Za-z\d_]*"))
     }
 
     /// `s3://bucket/key` or `s3://bucket/prefix/`. `otherwise` is what the caller of the hosted
@@ -125,6 +146,13 @@ fn is_role_arn(text: &str) -> bool {
     partition_ok && account_ok && name_ok
 }
 
+fn is_kms_key_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, "kms", _, account, resource] = parts.as_slice() else { return false };
+    let account_ok = account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
+    partition.starts_with("aws") && account_ok && resource.starts_with("key/")
+}
+
 fn is_bucket(bucket: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
     (3..=63).contains(&bucket.len())
@@ -183,6 +211,27 @@ mod tests {
             ("arn:aws:iam::123456789012:role/a b", false),
         ] {
             assert_eq!(check(arn.into(), |m| m.role_arn()).is_ok(), ok, "{arn}");
+        }
+    }
+
+    #[test]
+    fn kms_key_arns() {
+        for (arn, ok) in [
+            ("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", true),
+            ("arn:aws-cn:kms:cn-north-1:123456789012:key/x", true),
+            ("arn:aws:kms:us-east-1:123456789012:alias/x", false),
+            ("arn:aws:kms:us-east-1:1:key/x", false),
+            ("arn:aws:s3:::key/x", false),
+            ("key/x", false),
+        ] {
+            assert_eq!(check(arn.into(), |m| m.kms_key_arn()).is_ok(), ok, "{arn}");
+        }
+    }
+
+    #[test]
+    fn column_names() {
+        for (name, ok) in [("GENRES", true), ("_a1", true), ("1a", false), ("a-b", false), ("", false)] {
+            assert_eq!(check(name.into(), |m| m.column_name()).is_ok(), ok, "{name}");
         }
     }
 

@@ -25,6 +25,7 @@ impl CreateDatasetGroup {
         let name = members.required("name", Member::name)?;
         let role_arn = members.optional("roleArn", Member::role_arn)?;
         let domain = members.optional("domain", |m| m.word(DOMAINS))?.map(str::to_owned);
+        members.optional("kmsKeyArn", Member::kms_key_arn)?;
         members.not_available("kmsKeyArn", "encryption with a key of your own")?;
         Ok(Self { name, role_arn, domain })
     }

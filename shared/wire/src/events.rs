@@ -216,7 +216,13 @@ fn impression(member: &Member<'_>) -> Result<Vec<String>, ApiError> {
 }
 
 fn attribution(member: &Member<'_>) -> Result<String, ApiError> {
-    member.object()?.required("eventAttributionSource", |m| m.sized_text(1, ATTRIBUTION_CHARS_MAX))
+    member.object()?.required("eventAttributionSource", |m| {
+        let text = m.sized_text(1, ATTRIBUTION_CHARS_MAX)?;
+        if text.chars().all(|c| matches!(c, ' '..='~')) && !text.trim().is_empty() {
+            return Ok(text);
+        }
+        Err(m.pattern(r"^[\x20-\x7E]*[\x21-\x7E]+[\x20-\x7E]*$"))
+    })
 }
 
 #[cfg(test)]
@@ -285,6 +291,8 @@ mod tests {
             (json!({ "impression": [] }), "impression"),
             (json!({ "impression": vec!["1"; 26] }), "impression"),
             (json!({ "metricAttribution": {} }), "eventAttributionSource"),
+            (json!({ "metricAttribution": { "eventAttributionSource": "  " } }), "eventAttributionSource"),
+            (json!({ "metricAttribution": { "eventAttributionSource": "mäil" } }), "eventAttributionSource"),
             (json!({ "impression": vec!["x".repeat(200); 25], "unknown": "x".repeat(6_000) }), "10240"),
         ] {
             let error = put(event.clone()).unwrap_err();

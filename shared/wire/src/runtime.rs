@@ -11,6 +11,7 @@ use domain::{ApiError, Arn, ResourceKind};
 use crate::members::{Document, Member, Members, violated};
 
 const CONTEXT_ENTRIES_MAX: usize = 150;
+const CONTEXT_NAME_CHARS_MAX: usize = 150;
 const CONTEXT_VALUE_CHARS_MAX: usize = 1_000;
 const ACTION_RESULTS_MAX: i64 = 100;
 const FILTER_NAME_CHARS_MAX: usize = 50;
@@ -199,16 +200,10 @@ fn filter(members: &Members<'_>) -> Result<Option<RequestedFilter>, ApiError> {
         return Err(violated("filterValues", &format!("{} entries", values.len()), &rule));
     }
     for (name, value) in &values {
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty() || !name.chars().all(word) {
-            let rule = "Map keys must satisfy regular expression pattern: [A-Za-z0-9_]+";
-            return Err(violated("filterValues", name, rule));
-        }
-        for (text, most) in [(name, FILTER_NAME_CHARS_MAX), (value, FILTER_VALUE_CHARS_MAX)] {
-            if text.chars().count() > most {
-                let rule = format!("Member must have length less than or equal to {most}");
-                return Err(violated(&format!("filterValues.{name}"), text, &rule));
-            }
+        map_key("filterValues", name, FILTER_NAME_CHARS_MAX)?;
+        if value.chars().count() > FILTER_VALUE_CHARS_MAX {
+            let rule = format!("Member must have length less than or equal to {FILTER_VALUE_CHARS_MAX}");
+            return Err(violated(&format!("filterValues.{name}"), value, &rule));
         }
     }
     match members.optional("filterArn", Member::arn)? {
@@ -271,8 +266,24 @@ fn few_enough(columns: &[String], member: &str, items: usize) -> Result<(), ApiE
     )))
 }
 
+/// A key of a map: letters, digits and underscores, `most` of them.
+fn map_key(map: &str, key: &str, most: usize) -> Result<(), ApiError> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if key.is_empty() || !key.chars().all(word) {
+        return Err(violated(map, key, "Map keys must satisfy regular expression pattern: [A-Za-z0-9_]+"));
+    }
+    if key.len() > most {
+        let rule = format!("Map keys must have length less than or equal to {most}");
+        return Err(violated(map, key, &rule));
+    }
+    Ok(())
+}
+
 fn context(members: &Members<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     let Some(context) = members.optional("context", Member::strings)? else { return Ok(BTreeMap::new()) };
+    for name in context.keys() {
+        map_key("context", name, CONTEXT_NAME_CHARS_MAX)?;
+    }
     let too_many = context.len() > CONTEXT_ENTRIES_MAX;
     let too_long = context.values().find(|value| value.chars().count() > CONTEXT_VALUE_CHARS_MAX);
     if too_many || too_long.is_some() {
