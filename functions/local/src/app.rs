@@ -47,20 +47,8 @@ pub struct App {
     uploads: Mutex<mpsc::UnboundedReceiver<ObjectCreated>>,
 }
 
-/// The hosted service's quotas protect a shared fleet; on one's own machine the disk is the limit.
-const LOCAL_QUOTAS: Quotas = Quotas {
-    schemas: 10_000,
-    dataset_groups: 10_000,
-    solutions_per_group: 10_000,
-    campaigns_per_group: 10_000,
-    imports_in_flight: 10_000,
-    solution_versions_in_flight: 10_000,
-    batch_inference_in_flight: 10_000,
-    batch_segment_in_flight: 10_000,
-    exports_in_flight: 10_000,
-    filters_per_group: 10_000,
-    filter_fields_per_group: 10_000,
-};
+/// How many of each kind of resource there may be, unless `serve` is told otherwise.
+pub const QUOTA_DEFAULT: usize = 10_000;
 
 /// Scores with models that are loaded on demand.
 struct Live(LiveModels);
@@ -152,7 +140,7 @@ impl App {
             resources: resources.clone(),
             launcher: Arc::new(launcher.clone()),
             scope: scope(),
-            quotas: LOCAL_QUOTAS,
+            quotas: Quotas::each(QUOTA_DEFAULT),
             bad_rows_allowed,
             clock: EpochMillis::now,
             version_id: control::random_version_id,

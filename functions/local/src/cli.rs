@@ -162,6 +162,10 @@ pub struct Serve {
     /// Rows of a CSV that may be bad and set aside before its import fails.
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     pub bad_rows_allowed: u64,
+    /// Most resources of each kind: in the region, in a dataset group, or in progress at once. What is
+    /// there already stays; what would be one too many is refused with LimitExceededException.
+    #[arg(long, value_name = "N", default_value_t = crate::app::QUOTA_DEFAULT)]
+    pub quotas: usize,
 }
 
 /// `osusume demo`.

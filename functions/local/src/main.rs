@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use domain::limits::Quotas;
 use steps::Settings;
 use tracing_subscriber::EnvFilter;
 
@@ -96,7 +97,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Serve(options) => {
             let observer: Arc<dyn steps::Observer> = Arc::new(steps::progress::Silent);
-            serve::run(open(&options.common, observer, options.bad_rows_allowed).await?, options).await
+            let mut app = open(&options.common, observer, options.bad_rows_allowed).await?;
+            app.control.quotas = Quotas::each(options.quotas);
+            serve::run(app, options).await
         }
         Command::Import(options) => {
             let app = open(&options.common, console.clone(), options.bad_rows_allowed).await?;

@@ -93,6 +93,26 @@ pub struct Quotas {
     pub filter_fields_per_group: usize,
 }
 
+impl Quotas {
+    /// The same number of everything. The hosted service's quotas protect a shared fleet; on one's own
+    /// machine the disk is the limit.
+    pub fn each(most: usize) -> Self {
+        Self {
+            schemas: most,
+            dataset_groups: most,
+            solutions_per_group: most,
+            campaigns_per_group: most,
+            imports_in_flight: most,
+            solution_versions_in_flight: most,
+            batch_inference_in_flight: most,
+            batch_segment_in_flight: most,
+            exports_in_flight: most,
+            filters_per_group: most,
+            filter_fields_per_group: most,
+        }
+    }
+}
+
 impl Default for Quotas {
     fn default() -> Self {
         Self {
