@@ -20,7 +20,7 @@ SAM := .venv-sam/bin/sam
 # Name of the deployed stack, in lower case: the bucket is named after it.
 STACK ?= osusume
 
-.PHONY: build bins demo serve test test-rust test-python test-aws test-sam lint lint-template deny deploy destroy image bench clean
+.PHONY: build bins demo serve test test-rust test-python conformance test-aws test-sam lint lint-template deny deploy destroy image bench clean
 
 build: ## Builds the osusume command.
 	@cargo build --release --locked -p local
@@ -57,7 +57,10 @@ test-rust: bins ## Unit, property and integration tests in Rust.
 	@OSUSUME_BIN=$(CURDIR)/$(OSUSUME) cargo test --release --locked --workspace $(FUNCTIONS)
 
 test-python: bins $(VENV)/ready ## The official Python clients against `osusume serve`.
-	@OSUSUME_BIN=$(CURDIR)/$(OSUSUME) $(PYTHON) -m pytest -q tests/python
+	@OSUSUME_BIN=$(CURDIR)/$(OSUSUME) $(PYTHON) -m pytest -q tests/python tests/conformance
+
+conformance: bins $(VENV)/ready ## Every operation against the official model, as a table. CASE=word for some of the cases.
+	@OSUSUME_BIN=$(CURDIR)/$(OSUSUME) $(PYTHON) -m pytest -q --tb=short tests/conformance $(if $(CASE),-k '$(CASE)')
 
 $(VENV)/ready: tests/python/requirements.txt
 	@python3 -m venv $(VENV)

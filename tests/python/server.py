@@ -22,10 +22,10 @@ COMMON_ERRORS = {"UnknownOperationException", "SerializationException"}
 
 
 class Server:
-    """One process over one data directory."""
+    """One process over one data directory, with further options of `serve`."""
 
-    def __init__(self, data):
-        command = [os.environ["OSUSUME_BIN"], "serve", "--port", "0", "--s3-port", "0", "--data", str(data)]
+    def __init__(self, data, *options):
+        command = [os.environ["OSUSUME_BIN"], "serve", "--port", "0", "--s3-port", "0", "--data", str(data), *options]
         self.log = open(os.path.join(os.path.dirname(str(data)), "serve.log"), "ab")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log)
         self.api, self.s3_url = self._addresses()

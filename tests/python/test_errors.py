@@ -403,6 +403,21 @@ def test_a_group_without_imported_data_cannot_train(personalize, unique):
     wait_gone(p.describe_dataset_group, p, datasetGroupArn=group)
 
 
+def test_a_solution_has_one_version_of_a_name(personalize, world, unique):
+    p = personalize
+    group = {"datasetGroupArn": world.group, "recipeArn": POPULARITY}
+    solutions = [p.create_solution(name=unique("named"), **group)["solutionArn"] for _ in range(2)]
+    versions = [p.create_solution_version(solutionArn=arn, name="monday")["solutionVersionArn"] for arn in solutions]
+    for solution, version in zip(solutions, versions):
+        code, message = refused(p, "CreateSolutionVersion", {"solutionArn": solution, "name": "monday"})
+        assert code == "ResourceAlreadyExistsException"
+        assert message == f"Another resource with Arn {version} already exists."
+        named = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
+        assert (named["name"], named["status"]) == ("monday", "ACTIVE")
+        p.delete_solution(solutionArn=solution)
+        wait_gone(p.describe_solution, p, solutionArn=solution)
+
+
 def test_a_finished_version_cannot_be_stopped(personalize, world):
     code, message = refused(personalize, "StopSolutionVersionCreation", {"solutionVersionArn": world.version})
     assert code == "ResourceInUseException" and "ACTIVE" in message
@@ -508,6 +523,8 @@ RUNTIME = [
     ("GetRecommendations", {"filterValues": {"A": "1"}}, 400, "without 'filterArn'"),
     ("GetRecommendations", {"filterArn": ACCOUNT + ":filter/f", "filterValues": {"a-b": "1"}}, 400, "a-b"),
     ("GetRecommendations", {"filterArn": ACCOUNT + ":filter/f", "filterValues": {"A": "x" * 1_001}}, 400, "filterValues.A"),
+    ("GetRecommendations", {"context": {"a-b": "1"}}, 400, "'context'"),
+    ("GetRecommendations", {"context": {"A" * 151: "1"}}, 400, "'context'"),
     ("GetRecommendations", {"promotions": [{"name": "p", "percentPromotedItems": 10}]}, 400, "promotions"),
     ("GetRecommendations", {"metadataColumns": {"ITEMS": ["GENRES"]}}, 400, "metadataColumns"),
     ("GetPersonalizedRanking", {"inputList": ["i1", "i2"]}, 400, "PERSONALIZED_RANKING"),

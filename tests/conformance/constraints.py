@@ -1,0 +1,220 @@
+"""Each constraint that the model puts on an operation's input, broken one at a time.
+
+A case is a place in the input and a value for it that breaks one rule; `Broken.apply` puts the value into
+a valid request. Containers on the way that the request does not have are made of examples.
+"""
+
+import re
+from dataclasses import dataclass
+
+from conformance.service import SERVICE_OF
+from model import CLASSES
+from server import MODELS
+
+MISSING = object()
+
+# A value that obeys the model, by shape; whatever is not here is derived from the shape alone.
+EXAMPLES = {
+    "Name": "example",
+    "Arn": "arn:aws:personalize:us-east-1:000000000000:schema/example",
+    "RoleArn": "arn:aws:iam::000000000000:role/Example",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/example",
+    "S3Location": "s3://example/folder/",
+    "SchedulingExpression": "rate(7 days)",
+    "DatasetType": "Items",
+    "HPOResource": "2",
+    "EventValueThreshold": "1",
+    # The model requires none of these members, and a range is nothing without them.
+    "IntegerHyperParameterRange": {"name": "bptt", "minValue": 2, "maxValue": 3},
+    "ContinuousHyperParameterRange": {"name": "bptt", "minValue": 2.0, "maxValue": 3.0},
+    "CategoricalHyperParameterRange": {"name": "recency_mask", "values": ["true"]},
+}
+# Values of another JSON type.
+WRONG_TYPE = {
+    "string": 5,
+    "integer": "1",
+    "double": "much",
+    "float": "much",
+    "timestamp": "today",
+    "boolean": "true",
+    "list": "a list",
+    "map": "a map",
+    "structure": "a structure",
+}
+# Tried in this order where a pattern is to be missed.
+NO_MATCH = ["!", "\u00e9", " ", "\u0007", "", "!" * 8]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One constraint that a request breaks."""
+
+    operation: str
+    # Names of members, 0 for the first element of a list, KEY and VALUE for the entry of a map.
+    steps: tuple
+    rule: str
+    value: object
+    # What the refusal must name.
+    named: str
+    # The exceptions that it may be.
+    codes: frozenset
+
+    def apply(self, request):
+        model = MODELS[SERVICE_OF[self.operation]]
+        shape = model.operations[self.operation]["input"]["shape"]
+        return put(model, shape, request, self.steps, self.value)
+
+
+KEY, VALUE = "key of", "value of"
+
+
+def broken(operation):
+    """Every `Broken` of an operation."""
+    model = MODELS[SERVICE_OF[operation]]
+    found = []
+
+    def add(shape, steps, named, rule, value):
+        codes = {"InvalidInputException"}
+        if shape == "NextToken":
+            codes = {"InvalidNextTokenException"}
+        if rule == "wrong type":
+            codes |= {"SerializationException"}
+        found.append(Broken(operation, steps, rule, value, named, frozenset(codes)))
+
+    def walk(name, steps, named):
+        shape = model.shapes[name]
+        kind = shape["type"]
+        if steps:
+            add(name, steps, named, "wrong type", WRONG_TYPE[kind])
+            for rule, value in violations(model, name):
+                add(name, steps, named, rule, value)
+        if kind == "structure":
+            for member, inner in shape["members"].items():
+                path = f"{named}.{member}" if named else member
+                if member in shape.get("required", []):
+                    add(inner["shape"], (*steps, member), path, "missing", MISSING)
+                walk(inner["shape"], (*steps, member), path)
+        elif kind == "list":
+            walk(shape["member"]["shape"], (*steps, 0), f"{named}[0]")
+        elif kind == "map":
+            # A key is always a string, whatever is sent.
+            for rule, value in violations(model, shape["key"]["shape"]):
+                add(shape["key"]["shape"], (*steps, KEY), named, f"key {rule}", value)
+            walk(shape["value"]["shape"], (*steps, VALUE), named)
+
+    walk(model.operations[operation]["input"]["shape"], (), "")
+    return found
+
+
+def violations(model, name):
+    """Values that break one rule of a shape each, with the rule."""
+    shape = model.shapes[name]
+    kind = shape["type"]
+    least, most = shape.get("min"), shape.get("max")
+    if kind in ("integer", "double", "float"):
+        if least is not None:
+            yield "too small", least - 1
+        if most is not None:
+            yield "too large", most + 1
+    elif kind == "list":
+        element = example(model, shape["member"]["shape"])
+        if least:
+            yield "too short", [element] * (least - 1)
+        if most is not None:
+            yield "too long", [element] * (most + 1)
+    elif kind == "map":
+        if most is not None:
+            key, value = example(model, shape["key"]["shape"]), example(model, shape["value"]["shape"])
+            letters = [chr(97 + n // 26) + chr(97 + n % 26) for n in range(most + 1)]
+            yield "too many entries", {f"{key}_{end}": value for end in letters}
+    elif kind == "string":
+        yield from violations_of_text(model, name, least, most)
+
+
+def violations_of_text(model, name, least, most):
+    shape = model.shapes[name]
+    good, matches = example(model, name), matcher(shape)
+    if "enum" in shape:
+        yield "none of the words", "NONE_OF_THEM"
+        if good != good.lower():
+            yield "a word in lower case", good.lower()
+    if least:
+        yield "too short", good[: least - 1]
+    if most is not None:
+        longer = [good + good[-1] * most, good[:5] + good[5:6] * most + good[6:], good + "x" * most]
+        yield "too long", next((text for text in longer if matches(text)), longer[0])
+    if "pattern" in shape:
+        fits = [text for text in NO_MATCH if (least or 0) <= len(text) <= (most or 99) and not matches(text)]
+        if fits:
+            yield "pattern missed", fits[0]
+        if not matches(good + " \u00e9!"):
+            yield "pattern missed at the end", good + " \u00e9!"
+
+
+def matcher(shape):
+    pattern = shape.get("pattern", "")
+    for theirs, ours in CLASSES.items():
+        pattern = pattern.replace(theirs, ours)
+    return lambda text: not pattern or re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
+def example(model, name):
+    """A value that obeys the model, with the required members alone."""
+    shape = model.shapes[name]
+    if name in EXAMPLES:
+        return EXAMPLES[name]
+    least = shape.get("min", 0)
+    match shape["type"]:
+        case "structure":
+            return {m: example(model, shape["members"][m]["shape"]) for m in shape.get("required", [])}
+        case "list":
+            return [example(model, shape["member"]["shape"])]
+        case "map":
+            return {example(model, shape["key"]["shape"]): example(model, shape["value"]["shape"])}
+        case "string":
+            return shape["enum"][0] if "enum" in shape else "x" * max(1, least)
+        case "integer" | "double" | "float":
+            return max(1, least)
+        case "timestamp":
+            return 1_700_000_000
+        case "boolean":
+            return True
+
+
+def put(model, name, present, steps, value):
+    """A copy of a value of a shape, with another one at the end of `steps`."""
+    if not steps:
+        return value
+    shape, (step, *rest) = model.shapes[name], steps
+    if present is None:
+        present = example(model, name)
+    if shape["type"] == "list":
+        first = present[0] if present else None
+        return [put(model, shape["member"]["shape"], first, rest, value), *present[1:]]
+    if shape["type"] == "map":
+        key, inner = next(iter(present.items()), (example(model, shape["key"]["shape"]), None))
+        if step == KEY:
+            return {value: example(model, shape["value"]["shape"])}
+        return {key: put(model, shape["value"]["shape"], inner, rest, value)}
+    changed = dict(present)
+    if value is MISSING and not rest:
+        changed.pop(step, None)
+    else:
+        changed[step] = put(model, shape["members"][step]["shape"], present.get(step), rest, value)
+    return changed
+
+
+def with_unknown_members(operation, request):
+    """The request with a member that no model has in each of its structures."""
+    model = MODELS[SERVICE_OF[operation]]
+
+    def add(name, value):
+        shape = model.shapes[name]
+        if shape["type"] == "structure":
+            members = {m: add(shape["members"][m]["shape"], inner) for m, inner in value.items()}
+            return {**members, "memberOfTheFuture": {"list": [1, None, "text"]}}
+        if shape["type"] == "list":
+            return [add(shape["member"]["shape"], inner) for inner in value]
+        return value
+
+    return add(model.operations[operation]["input"]["shape"], request)

@@ -1,0 +1,42 @@
+"""Runs the cases. What fails shows the request and the answer; what the service says that it does not
+have yet is skipped with its own words."""
+
+import pytest
+
+from conformance import cases
+from conformance.operations import IMPOSSIBLE, OPERATIONS
+from conformance.service import SERVICE_OF, NotBuilt, Wrong
+
+CASES = [case for operation in OPERATIONS.values() for case in cases.cases(operation)]
+LIMITS = [
+    cases.Case(name, cases.LIMIT, "", lambda bench, name=name: cases.must_be({cases.LIMIT}, bench.limited(name)))
+    for name in cases.limits()
+]
+
+
+def test_every_operation_of_the_models_is_declared_once():
+    assert sorted(OPERATIONS) == sorted(SERVICE_OF)
+    assert len(OPERATIONS) == 79
+    known = {(name, exception) for name in OPERATIONS for exception in cases.errors_of(name)}
+    assert IMPOSSIBLE.keys() <= known
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_case(bench, case):
+    run(bench, case)
+
+
+@pytest.mark.parametrize("case", LIMITS, ids=str)
+def test_quota(exhausted, case):
+    """Over the same data by a server that has room for nothing more."""
+    run(exhausted, case)
+
+
+def run(bench, case):
+    try:
+        bench.must_know(case.operation)
+        case.run(bench)
+    except NotBuilt as reason:
+        pytest.skip(f"not built: {reason}")
+    except Wrong as wrong:
+        pytest.fail(f"{case}\n{wrong}", pytrace=False)
