@@ -107,7 +107,7 @@ BROKEN = [
     ("CreateDataset", {"datasetGroupArn": ACCOUNT + ":dataset-group/" + "x" * 250}, "datasetGroupArn"),
     ("CreateDataset", {"datasetType": "Inter actions"}, "datasetType"),
     ("CreateDataset", {"datasetType": "Films"}, "datasetType"),
-    ("CreateDataset", {"datasetType": "Actions"}, "not available"),
+    ("CreateDataset", {"datasetType": "Actions"}, "INTERACTIONS"),
     # The schema is one of interactions.
     ("CreateDataset", {"datasetType": "Items"}, "INTERACTIONS"),
     ("CreateDatasetImportJob", {"jobName": LONG}, "jobName"),

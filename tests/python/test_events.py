@@ -291,18 +291,21 @@ def test_items_and_users_are_held_to_their_schemas(world, unchecked_events):
         unchecked_events.put_items(datasetArn=items, items=[])
 
 
-def test_actions_are_refused_in_words(world, unchecked_events):
-    for call, request in [
-        (unchecked_events.put_actions, {"datasetArn": world.datasets["Items"], "actions": [{"actionId": "a"}]}),
+def test_a_group_without_actions_takes_none(world, unchecked_events):
+    one = {"actionId": "a", "sessionId": "s", "timestamp": NOW, "eventType": "Taken"}
+    for call, request, words in [
+        (
+            unchecked_events.put_actions,
+            {"datasetArn": world.datasets["Items"], "actions": [{"actionId": "a"}]},
+            "not the ARN of an ACTIONS dataset",
+        ),
         (
             unchecked_events.put_action_interactions,
-            {
-                "trackingId": world.tracking,
-                "actionInteractions": [{"actionId": "a", "sessionId": "s", "timestamp": NOW, "eventType": "Taken"}],
-            },
+            {"trackingId": world.tracking, "actionInteractions": [one]},
+            "no Action_Interactions dataset",
         ),
     ]:
-        with pytest.raises(unchecked_events.exceptions.InvalidInputException, match="PERSONALIZED_ACTIONS"):
+        with pytest.raises(unchecked_events.exceptions.InvalidInputException, match=words):
             call(**request)
 
 

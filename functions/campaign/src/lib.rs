@@ -8,6 +8,7 @@
 
 pub mod deployed;
 
+mod actions;
 mod browse;
 mod filters;
 mod promotions;
@@ -120,7 +121,7 @@ pub async fn handle(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
     let outcome = match path {
         "/recommendations" => recommendations::answer(campaign, body).await,
         "/personalize-ranking" => ranking::personalized(campaign, body).await,
-        "/action-recommendations" => ranking::actions(campaign, body).await,
+        "/action-recommendations" => actions::answer(campaign, body).await,
         other => Err(unknown_path(other)),
     };
     match outcome {

@@ -1,10 +1,8 @@
 //! `GetPersonalizedRanking`, which only the model can answer: every list that is given is another one.
-//! `GetActionRecommendations` needs a recipe that is not built yet: the request is checked, and the answer
-//! says what the campaign's recipe does instead.
 
 use domain::ApiError;
 use domain::recipes::RecipeType;
-use wire::runtime::{self, GetActionRecommendations, GetPersonalizedRanking};
+use wire::runtime::{self, GetPersonalizedRanking};
 
 use crate::deployed::Deployed;
 use crate::{Campaign, Question, filters, promotions, recommendations, shown};
@@ -38,16 +36,11 @@ pub(crate) async fn personalized(campaign: &Campaign, body: &[u8]) -> Result<Vec
     Ok(runtime::ranking(recommendations::predicted(&items, None, shown.as_deref())))
 }
 
-/// Fails with `InvalidInput`: no recipe of the catalogue recommends actions.
-pub(crate) async fn actions(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    let request = GetActionRecommendations::parse(body)?;
-    let deployed = campaign.deployments.find(&request.campaign).await?;
-    Err(wrong_recipe(&deployed, "GetActionRecommendations", "PERSONALIZED_ACTIONS"))
-}
-
-fn wrong_recipe(deployed: &Deployed, operation: &str, needed: &str) -> ApiError {
+/// What to say where a campaign's recipe answers another operation.
+pub(crate) fn wrong_recipe(deployed: &Deployed, operation: &str, needed: &str) -> ApiError {
     let instead = match deployed.recipe.recipe_type {
         RecipeType::PersonalizedRanking => "GetPersonalizedRanking",
+        RecipeType::PersonalizedActions => "GetActionRecommendations",
         _ => "GetRecommendations",
     };
     ApiError::invalid(format!(

@@ -115,7 +115,7 @@ async fn promoted(
 }
 
 /// The answer of the model itself.
-async fn live(
+pub(crate) async fn live(
     campaign: &Campaign,
     deployed: &Deployed,
     key: ListKey<'_>,
@@ -151,6 +151,12 @@ fn key<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Result<ListK
         }
         // No campaign is created for segments; the list of popular items is what is left.
         RecipeType::PopularItems | RecipeType::UserSegmentation => ListKey::Cold,
+        RecipeType::PersonalizedActions => {
+            return Err(ApiError::invalid(format!(
+                "The recipe {} recommends actions and no items: use GetActionRecommendations.",
+                deployed.recipe.arn()
+            )));
+        }
         RecipeType::PersonalizedRanking => {
             return Err(ApiError::invalid(format!(
                 "The recipe {} puts a given list in order: use GetPersonalizedRanking.",
@@ -162,14 +168,14 @@ fn key<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Result<ListK
 }
 
 /// A list of the version that is served, and whose it is.
-struct Stored<'a> {
-    key: ListKey<'a>,
-    list: Arc<StoredList>,
+pub(crate) struct Stored<'a> {
+    pub key: ListKey<'a>,
+    pub list: Arc<StoredList>,
 }
 
 /// The list that a remembered deployment answers with, its own or the cold one, with one read. None
 /// when the slot has another version's instead.
-async fn remembered<'a>(
+pub(crate) async fn remembered<'a>(
     campaign: &Campaign,
     deployed: &Deployed,
     key: ListKey<'a>,
@@ -188,7 +194,7 @@ async fn remembered<'a>(
 
 /// The same for a deployment that was read just now. What is of another version still was left by one
 /// that knew more users or items, and counts as absent.
-async fn latest<'a>(
+pub(crate) async fn latest<'a>(
     campaign: &Campaign,
     deployed: &Deployed,
     key: ListKey<'a>,

@@ -625,3 +625,52 @@ async fn a_filter_must_be_there_and_active_and_of_the_same_group() {
     let (status, body) = app.call("/recommendations", bad).await;
     assert_eq!((status, body["message"].as_str()), (400, Some("BAD is no parameter")));
 }
+
+#[tokio::test]
+async fn an_action_is_answered_in_its_time_alone() {
+    let app = App::start().await;
+    let version = app.version("films/00000001", "aws-next-best-action").await;
+    let now = EpochMillis::now().0 / 1000;
+    let entry = |id: &str, from, until| domain::action::Offer { id: id.into(), from, until }.to_text();
+    let own = [
+        entry("always", None, None),
+        entry("expired", None, Some(now - 5)),
+        entry("soon", None, Some(now + 3_600)),
+        entry("again", Some(now - 5), None),
+        entry("waiting", Some(now + 3_600), None),
+    ];
+    let stored = |items: &[String]| StoredList {
+        items: items.to_vec(),
+        scores: (0..items.len()).map(|n| 0.5 / (n + 1) as f32).collect(),
+    };
+    // A list that was cut, of which nothing is open any more.
+    let over: Vec<String> = (0..100).map(|n| entry(&n.to_string(), None, Some(now - 5))).collect();
+    let rows = [
+        (ListKey::User("1"), stored(&own)),
+        (ListKey::User("2"), stored(&over)),
+        (ListKey::Cold, stored(&[entry("cold", None, None)])),
+    ];
+    app.publish(Slot::A, &version, &rows).await;
+    let arn = app.deploy(&version).await;
+    let ask = async |user: &str, n: usize| {
+        let request = json!({ "campaignArn": arn, "userId": user, "numResults": n });
+        let (status, body) = app.call("/action-recommendations", request).await;
+        let list = body["actionList"].as_array().cloned().unwrap_or_default();
+        (status, list.iter().map(|one| one["actionId"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(ask("1", 100).await, (200, vec!["always".into(), "soon".into(), "again".into()]));
+    assert_eq!(ask("1", 2).await.1, ["always", "soon"]);
+    assert_eq!(ask("nobody", 5).await.1, ["cold"]);
+    app.calls.since();
+    ask("1", 5).await;
+    assert_eq!(app.calls.since(), 1, "one read");
+    assert!(app.live.0.lock().unwrap().is_empty());
+    // What the model answers is read the same way; this one's entries are none.
+    assert_eq!(ask("2", 3).await.0, 500);
+    assert_eq!(*app.live.0.lock().unwrap(), ["films/00000001 user '2' 3"]);
+    let (status, body) = app.call("/recommendations", json!({ "campaignArn": arn, "userId": "1" })).await;
+    assert!(
+        status == 400 && body["message"].as_str().unwrap().contains("GetActionRecommendations"),
+        "{body}"
+    );
+}

@@ -42,7 +42,17 @@ impl Known {
         self.remembered(tracking_id, || self.read_tracker(tracking_id)).await
     }
 
-    /// A dataset that items or users go to.
+    /// The Action_Interactions dataset that action interactions go to: that of the id, which its dataset has
+    /// (guide, "Finding the ID of your action interaction event tracker"), or of the group of a tracker.
+    ///
+    /// Fails with `InvalidInput` for an id that neither has, and when the tracker's group has no such dataset.
+    pub async fn action_tracker(&self, tracking_id: &str) -> Result<Arc<Target>, ApiError> {
+        // A tracker's id leads to another dataset in `PutEvents`.
+        let key = format!("actions {tracking_id}");
+        self.remembered(&key, || self.read_action_tracker(tracking_id)).await
+    }
+
+    /// A dataset that items, users or actions go to.
     ///
     /// Fails with `InvalidInput` when it is of another type, `ResourceNotFound` when there is none and
     /// `ResourceInUse` when it is being deleted.
@@ -74,7 +84,36 @@ impl Known {
         Ok(target)
     }
 
+    async fn read_action_tracker(&self, tracking_id: &str) -> Result<Target, ApiError> {
+        let kind = DatasetType::ActionInteractions;
+        if self.find_tracker(tracking_id).await?.is_some() {
+            return self.read_dataset_of_tracker(tracking_id, kind).await;
+        }
+        let datasets =
+            self.resources.list_all(ResourceKind::Dataset, None).await.map_err(ApiError::internal)?;
+        let owner = datasets.into_iter().filter_map(|found| Dataset::try_from(found).ok());
+        let owner = owner.into_iter().find(|dataset| dataset.tracking_id.as_deref() == Some(tracking_id));
+        let unknown = || {
+            ApiError::invalid(format!(
+                "'{tracking_id}' at 'trackingId' is not that of an Action_Interactions dataset: DescribeDataset \
+                 tells it."
+            ))
+        };
+        self.read_dataset(&owner.ok_or_else(unknown)?.arn).await.map_err(|error| match error.kind {
+            ErrorKind::ResourceNotFound => unknown(),
+            _ => error,
+        })
+    }
+
     async fn read_tracker(&self, tracking_id: &str) -> Result<Target, ApiError> {
+        self.read_dataset_of_tracker(tracking_id, DatasetType::Interactions).await
+    }
+
+    async fn read_dataset_of_tracker(
+        &self,
+        tracking_id: &str,
+        kind: DatasetType,
+    ) -> Result<Target, ApiError> {
         let unknown =
             || ApiError::invalid(format!("'{tracking_id}' at 'trackingId' is not that of an event tracker."));
         let tracker = self.find_tracker(tracking_id).await?.ok_or_else(unknown)?;
@@ -86,12 +125,11 @@ impl Known {
             )));
         }
         let group = &tracker.dataset_group;
-        let interactions = DatasetType::Interactions;
-        let text = group.as_str().replacen(":dataset-group/", ":dataset/", 1);
-        let dataset: Arn = format!("{text}/{}", interactions.as_str()).parse()?;
+        let dataset = kind.arn_in(group)?;
         self.read_dataset(&dataset).await.map_err(|error| match error.kind {
             ErrorKind::ResourceNotFound => ApiError::invalid(format!(
-                "The dataset group {group} has no Interactions dataset that events could go to: create one first."
+                "The dataset group {group} has no {} dataset that events could go to: create one first.",
+                if kind == DatasetType::Interactions { "Interactions" } else { "Action_Interactions" }
             )),
             ErrorKind::ResourceInUse => ApiError::invalid(error.message),
             _ => error,

@@ -1,4 +1,4 @@
-//! The events API of Personalize: what users do, and single items and users.
+//! The events API of Personalize: what users do, and single items, users and actions.
 //!
 //! [`handle`] takes a request's path and body and gives back a whole reply. An event is written first and
 //! then the lists of its user anew, through [`Refresh`], so that the next `GetRecommendations` is still one
@@ -6,6 +6,7 @@
 
 mod known;
 mod properties;
+mod put_action_interactions;
 mod put_events;
 mod put_records;
 
@@ -41,6 +42,7 @@ pub struct Events {
     store: store::Events,
     known: Known,
     ties: Ties,
+    action_ties: Ties,
     refresh: Arc<dyn Refresh>,
     clock: fn() -> EpochMillis,
     taken: AtomicU64,
@@ -54,6 +56,7 @@ impl Events {
             store,
             known: Known::new(resources, scope),
             ties: Ties::default(),
+            action_ties: Ties::default(),
             refresh,
             clock: EpochMillis::now,
             taken: AtomicU64::new(0),
@@ -61,7 +64,7 @@ impl Events {
         }
     }
 
-    /// How many events, items and users were written since this was asked last.
+    /// How many events, items, users and actions were written since this was asked last.
     pub fn take_taken(&self) -> u64 {
         self.taken.swap(0, Ordering::Relaxed)
     }
@@ -87,8 +90,11 @@ pub async fn handle(events: &Events, path: &str, body: &[u8]) -> HttpReply {
             Ok(request) => put_records::put(events, request, DatasetType::Users).await,
             Err(error) => Err(error),
         },
-        "/actions" => Err(no_actions("PutActions")),
-        "/action-interactions" => Err(no_actions("PutActionInteractions")),
+        "/actions" => match PutRecords::parse_actions(body) {
+            Ok(request) => put_records::put(events, request, DatasetType::Actions).await,
+            Err(error) => Err(error),
+        },
+        "/action-interactions" => put_action_interactions::put(events, body).await,
         other => {
             let message = format!("No operation answers to POST {other}.");
             Err(ApiError::new(ErrorKind::UnknownOperation, message))
@@ -103,12 +109,4 @@ pub async fn handle(events: &Events, path: &str, body: &[u8]) -> HttpReply {
             rest_json::error(&error)
         }
     }
-}
-
-/// Actions belong to `aws-next-best-action`, which is in no catalogue here.
-fn no_actions(operation: &str) -> ApiError {
-    ApiError::invalid(format!(
-        "{operation} needs an Actions dataset, and Osusume has no recipe of the type PERSONALIZED_ACTIONS \
-         yet: send what users do with items by PutEvents."
-    ))
 }

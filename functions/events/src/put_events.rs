@@ -46,12 +46,14 @@ pub(crate) async fn put(events: &Events, body: &[u8]) -> Result<(), ApiError> {
     let request = PutEvents::parse(body)?;
     let target = events.known.tracker(&request.tracking_id).await?;
     let now_us = (events.clock)().0 * 1000;
-    let of = |(n, event): (usize, PutEvent)| checked(&target, &request.session_id, event, now_us + n as i64);
+    let kind = DatasetType::Interactions;
+    let of =
+        |(n, event): (usize, PutEvent)| checked(&target, kind, &request.session_id, event, now_us + n as i64);
     let told: Vec<Event> = request.events.into_iter().enumerate().map(of).collect::<Result<_, _>>()?;
     let group = &target.group;
     let tied = match &request.user_id {
         Some(user) => {
-            tie(events, group, &request.session_id, user).await?;
+            tie(&events.store, &events.ties, group, &request.session_id, user).await?;
             None
         }
         None => events.store.user_of(group, &request.session_id).await.map_err(ApiError::internal)?,
@@ -72,7 +74,7 @@ pub(crate) async fn put(events: &Events, body: &[u8]) -> Result<(), ApiError> {
 }
 
 /// The events are kept by now, so a list that stays as it was for a while is no failure of the call.
-async fn refresh(events: &Events, group: &Arn, who: Who<'_>) {
+pub(crate) async fn refresh(events: &Events, group: &Arn, who: Who<'_>) {
     if let Err(error) = events.refresh.refresh(group, who).await {
         events.not_refreshed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let cause = ApiError::internal(error).causes();
@@ -81,25 +83,37 @@ async fn refresh(events: &Events, group: &Arn, who: Who<'_>) {
 }
 
 /// Hands what a session did over to its user, the first time that both are seen together.
-async fn tie(events: &Events, group: &Arn, session: &str, user: &str) -> Result<(), ApiError> {
+pub(crate) async fn tie(
+    store: &store::Events,
+    ties: &Ties,
+    group: &Arn,
+    session: &str,
+    user: &str,
+) -> Result<(), ApiError> {
     let tie = (group.clone(), session.to_owned(), user.to_owned());
     // Clients that know nobody send the session as the user; then there is nobody to hand over to.
-    if session == user || events.ties.has(&tie) {
+    if session == user || ties.has(&tie) {
         return Ok(());
     }
-    let tied = events.store.user_of(group, session).await.map_err(ApiError::internal)?;
+    let tied = store.user_of(group, session).await.map_err(ApiError::internal)?;
     if tied.as_deref() != Some(user) {
-        events.store.tie(group, session, user).await.map_err(ApiError::internal)?;
+        store.tie(group, session, user).await.map_err(ApiError::internal)?;
     }
-    events.ties.add(tie);
+    ties.add(tie);
     Ok(())
 }
 
 /// An event whose properties fit the schema of its dataset. What has members of its own may be left out
 /// whatever the schema says of null: imported data has a value for each event (ratings do), while many
 /// events of an application have none.
-fn checked(target: &Target, session: &str, event: PutEvent, received_us: i64) -> Result<Event, ApiError> {
-    let member = |name: &str| rules::is_reserved(DatasetType::Interactions, name);
+pub(crate) fn checked(
+    target: &Target,
+    kind: DatasetType,
+    session: &str,
+    event: PutEvent,
+    received_us: i64,
+) -> Result<Event, ApiError> {
+    let member = |name: &str| rules::is_reserved(kind, name);
     let columns = properties::columns(&target.schema, member, &event.properties, &event.path)?;
     let told = Event {
         id: String::new(),

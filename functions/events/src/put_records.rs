@@ -1,4 +1,4 @@
-//! `PutItems` and `PutUsers`: single rows, each of which replaces the one of the same id.
+//! `PutItems`, `PutUsers` and `PutActions`: single rows, each of which replaces the one of the same id.
 
 use dataset::schema::rules;
 use domain::ApiError;

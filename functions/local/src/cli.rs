@@ -196,7 +196,7 @@ pub struct Import {
     /// The dataset group.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub group: String,
-    /// interactions, items or users [default: told from the header].
+    /// interactions, items, users, actions or action_interactions [default: told from the header].
     #[arg(long = "type", value_name = "TYPE")]
     pub dataset_type: Option<String>,
     /// An Avro schema file [default: inferred from the CSV].
@@ -278,7 +278,7 @@ pub struct Evaluate {
 pub struct InferSchema {
     /// The file: CSV, or CSV compressed with gzip.
     pub file: PathBuf,
-    /// interactions, items or users [default: told from the header].
+    /// interactions, items, users, actions or action_interactions [default: told from the header].
     #[arg(long = "type", value_name = "TYPE")]
     pub dataset_type: Option<String>,
     /// Print one JSON document instead of the schema and warnings.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::actions::{Action, ActionEvents};
 use crate::metadata::{About, Column, Metadata, Table};
 
 /// Ids as dense numbers, in order of first appearance: their text, 8 bytes and some 6 for each in the index.
@@ -102,7 +103,7 @@ pub struct History<'a> {
 impl<'a> History<'a> {
     /// A history of which nothing else is known.
     pub const fn new(items: &'a [u32], timestamps: &'a [i64]) -> Self {
-        Self { items, timestamps, about: About { user: None, events: None, request: None } }
+        Self { items, timestamps, about: About { user: None, events: None, request: None, actions: &[] } }
     }
 }
 
@@ -213,6 +214,15 @@ impl Interactions {
         }
     }
 
+    /// Adds the actions, and what users did with them. Users who did nothing else join the others, after them;
+    /// what was done with an action that is not among `actions` is left out.
+    pub fn describe_actions(&mut self, actions: Vec<Action>, events: ActionEvents) {
+        let found = events.joined(actions, Arc::make_mut(&mut self.users));
+        self.metadata.actions = Arc::new(found);
+        let end = self.item.len() as u32;
+        self.spans.resize(self.users.len(), end..end);
+    }
+
     /// Of each user a part of the history, the oldest interaction being 0: what `of` says of the user's
     /// number and the length of the history. Users, items and rows keep their numbers; a user may be left
     /// with nothing.
@@ -247,6 +257,7 @@ impl Interactions {
         let (metadata, row) = (&self.metadata, user as usize);
         let about = About {
             request: None,
+            actions: metadata.actions.of(user),
             user: (!metadata.users.is_empty()).then_some((metadata.users.as_slice(), row)),
             events: (!metadata.events.is_empty()).then_some((metadata.events.as_slice(), rows.start)),
         };

@@ -18,6 +18,8 @@ pub mod metadata;
 
 pub mod descriptions;
 
+pub mod actions;
+
 pub mod export;
 
 pub mod infer;
@@ -29,6 +31,7 @@ pub mod typed;
 mod names;
 mod parquet_io;
 
+pub use actions::{Action, ActionEvent, ActionEvents, ActionEventsReader, Actions, ActionsReader, Outcome};
 pub use csv::{
     Assembled, Assembly, AssemblyError, EncodedPart, FileRange, ImportFailure, ImportOptions, ImportProgress,
     ImportSummary, MemorySink, NamedInput, PartSink, RangeFile, RangeOutcome, RowProblem, import_csv,

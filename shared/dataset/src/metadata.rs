@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
+use crate::actions::{ActionEvent, Actions};
 use crate::interactions::IdTable;
 use crate::parquet_io::read::{self as parts, Group, NULL, Part};
 use crate::read::ReadError;
@@ -90,6 +91,8 @@ pub struct Metadata {
     pub created: Arc<Vec<Option<i64>>>,
     /// How often each item was shown to somebody, by its id, as impressions tell; empty where none do.
     pub shown: Arc<HashMap<Box<str>, u32>>,
+    /// Actions, and who took them.
+    pub actions: Arc<Actions>,
 }
 
 /// What is known of one history.
@@ -101,6 +104,8 @@ pub struct About<'a> {
     pub events: Option<(&'a [Column], usize)>,
     /// The context of the question itself: values by the names of columns of events.
     pub request: Option<&'a BTreeMap<String, String>>,
+    /// What the user did with actions, oldest first.
+    pub actions: &'a [ActionEvent],
 }
 
 /// The columns that describe a row, by the schema: categories, truth values and numbers that have no
@@ -109,7 +114,7 @@ pub fn feature_fields(schema: &Schema, dataset_type: DatasetType) -> Vec<&Field>
     let has_other_meaning = |name: &str| match dataset_type {
         // Genres, price and the like have a meaning in a domain, and describe the item.
         DatasetType::Items => matches!(name, "ITEM_ID" | "CREATION_TIMESTAMP"),
-        DatasetType::Users | DatasetType::Interactions => rules::is_reserved(dataset_type, name),
+        _ => rules::is_reserved(dataset_type, name),
     };
     let describes = |field: &&Field| {
         !has_other_meaning(&field.name)

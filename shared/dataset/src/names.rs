@@ -108,6 +108,8 @@ pub(crate) fn canonical(name: &str, dataset_type: DatasetType) -> Option<&'stati
             matches!(column, "ITEM_ID" | "GENRES" | "TITLE" | "CREATION_TIMESTAMP" | "PRICE" | "DESCRIPTION")
         }
         DatasetType::Users => column == "USER_ID",
+        DatasetType::Actions => matches!(column, "CREATION_TIMESTAMP"),
+        DatasetType::ActionInteractions => matches!(column, "USER_ID" | "TIMESTAMP" | "EVENT_TYPE"),
     };
     ALIASES
         .iter()

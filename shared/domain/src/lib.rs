@@ -5,6 +5,7 @@
 
 pub mod resource;
 
+pub mod action;
 pub mod arn;
 pub mod error;
 pub mod event;

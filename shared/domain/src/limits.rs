@@ -18,6 +18,16 @@ pub const SCHEMA_CHARS_MAX: usize = 20_000;
 pub const NUM_RESULTS_DEFAULT: usize = 25;
 /// Most answers that one request may ask for (guide).
 pub const NUM_RESULTS_MAX: usize = 500;
+/// Actions given when `numResults` is absent (botocore, `GetActionRecommendations`).
+pub const ACTION_RESULTS_DEFAULT: usize = 5;
+/// Most actions that one request may ask for (the same).
+pub const ACTION_RESULTS_MAX: usize = 100;
+/// Most actions that a training knows (guide, "Endpoints and quotas").
+pub const ACTIONS_MAX: usize = 1_000;
+/// An action is scored once it has so many interactions of each outcome (guide, the recipe's page) …
+pub const ACTION_OUTCOMES_MIN: usize = 50;
+/// … in the last so many days of the data: six weeks (the same).
+pub const ACTION_OUTCOMES_DAYS: i64 = 42;
 /// Most items that one request may put in order (guide).
 pub const INPUT_LIST_MAX: usize = 500;
 /// Most items of one answer that comes with metadata (guide).
@@ -53,6 +63,8 @@ pub const EVENT_BYTES_MAX: usize = 10 * 1024;
 pub const EVENT_PROPERTIES_CHARS_MAX: usize = 1_024;
 /// Longest `properties` of an item, in characters (botocore `ItemProperties`).
 pub const ITEM_PROPERTIES_CHARS_MAX: usize = 32_000;
+/// Longest `properties` of an action, in characters (botocore `ActionProperties`).
+pub const ACTION_PROPERTIES_CHARS_MAX: usize = 32_000;
 /// Longest `properties` of a user, in characters (botocore `UserProperties`).
 pub const USER_PROPERTIES_CHARS_MAX: usize = 24_000;
 /// Days after its last event that a session without a user is kept. Ours: the guide names none.

@@ -23,6 +23,8 @@ pub enum RecipeType {
     UserSegmentation,
     /// A given list of items in the order that suits a user.
     PersonalizedRanking,
+    /// Actions for a user, each with the probability that the user takes it.
+    PersonalizedActions,
 }
 
 impl RecipeType {
@@ -34,6 +36,7 @@ impl RecipeType {
             Self::PopularItems => "POPULAR_ITEMS",
             Self::UserSegmentation => "USER_SEGMENTATION",
             Self::PersonalizedRanking => "PERSONALIZED_RANKING",
+            Self::PersonalizedActions => "PERSONALIZED_ACTIONS",
         }
     }
 }
@@ -55,6 +58,8 @@ pub enum Algorithm {
     ItemAffinity,
     /// The same for all items with an attribute.
     ItemAttributeAffinity,
+    /// The probability that a user takes an action.
+    NextBestAction,
 }
 
 impl Algorithm {
@@ -62,7 +67,7 @@ impl Algorithm {
     /// user's next list without a training (guide, "Recording events": which recipes use new events).
     pub fn follows_events(self) -> bool {
         match self {
-            Self::Hrnn => true,
+            Self::Hrnn | Self::NextBestAction => true,
             Self::PopularityCount
             | Self::Sims
             | Self::SimilarItems
@@ -112,7 +117,14 @@ pub struct Recipe {
 impl Recipe {
     /// Whether stored lists of users follow their events.
     pub fn lists_follow_events(&self) -> bool {
-        self.algorithm.follows_events() && self.recipe_type == RecipeType::UserPersonalization
+        let of_users =
+            matches!(self.recipe_type, RecipeType::UserPersonalization | RecipeType::PersonalizedActions);
+        self.algorithm.follows_events() && of_users
+    }
+
+    /// Whether it recommends actions, and learns from the datasets of actions.
+    pub fn reads_actions(&self) -> bool {
+        self.algorithm == Algorithm::NextBestAction
     }
 
     /// Whether everybody gets the same list, so that one is all there is to keep.
@@ -182,7 +194,8 @@ impl Recipe {
             | Algorithm::SimilarItems
             | Algorithm::TrendingNow
             | Algorithm::ItemAffinity
-            | Algorithm::ItemAttributeAffinity => false,
+            | Algorithm::ItemAttributeAffinity
+            | Algorithm::NextBestAction => false,
         }
     }
 }
@@ -485,6 +498,24 @@ pub const CATALOGUE: &[Recipe] = &[
             tunable: false,
         }],
         scored: false,
+        metadata: false,
+        exploration: Exploration::None,
+    },
+    Recipe {
+        name: "aws-next-best-action",
+        recipe_type: RecipeType::PersonalizedActions,
+        algorithm: Algorithm::NextBestAction,
+        feature_transformation: "aws-next-best-action",
+        description: "Recommends the actions that a user will most likely take, each with its probability, from \
+                      what the user did with items and with actions.",
+        hyperparameters: &[],
+        feature_parameters: &[Hyperparameter {
+            name: "action_optimization_period",
+            default: "14",
+            range: Range::Integer(7, 28),
+            tunable: false,
+        }],
+        scored: true,
         metadata: false,
         exploration: Exploration::None,
     },

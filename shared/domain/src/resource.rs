@@ -83,11 +83,18 @@ pub enum DatasetType {
     /// User metadata.
     #[serde(rename = "USERS")]
     Users,
+    /// What users can be asked to do, with what is known of it.
+    #[serde(rename = "ACTIONS")]
+    Actions,
+    /// Who was shown which action, and took it or not.
+    #[serde(rename = "ACTION_INTERACTIONS")]
+    ActionInteractions,
 }
 
 impl DatasetType {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Interactions, Self::Items, Self::Users];
+    pub const ALL: [Self; 5] =
+        [Self::Interactions, Self::Items, Self::Users, Self::Actions, Self::ActionInteractions];
 
     /// Upper case, as dataset ARNs spell it.
     pub fn as_str(self) -> &'static str {
@@ -95,7 +102,15 @@ impl DatasetType {
             Self::Interactions => "INTERACTIONS",
             Self::Items => "ITEMS",
             Self::Users => "USERS",
+            Self::Actions => "ACTIONS",
+            Self::ActionInteractions => "ACTION_INTERACTIONS",
         }
+    }
+
+    /// The ARN of the dataset of this type in a group: `dataset/<group>/<TYPE>`.
+    pub fn arn_in(self, group: &Arn) -> Result<Arn, ApiError> {
+        let text = group.as_str().replacen(":dataset-group/", ":dataset/", 1);
+        format!("{text}/{}", self.as_str()).parse()
     }
 
     /// Reads a type in any case.
@@ -122,12 +137,15 @@ pub struct Dataset {
     pub name: String,
     /// The group it belongs to.
     pub dataset_group: Arn,
-    /// Interactions, Items or Users.
+    /// Which one of its group.
     pub dataset_type: DatasetType,
     /// The schema its rows follow.
     pub schema: Arn,
     /// What training reads: replaced by one conditional write when an import is whole.
     pub active: Option<Snapshot>,
+    /// The key that action interactions are put with; other datasets have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_id: Option<String>,
     /// The latest change of its schema.
     #[serde(default)]
     pub latest_update: Option<DatasetUpdate>,

@@ -38,6 +38,8 @@ pub enum Target {
     Item,
     /// Users, in segments.
     User,
+    /// Actions, in recommendations of actions.
+    Action,
 }
 
 /// One expression between bars.
@@ -73,6 +75,10 @@ pub enum Source {
     Users,
     /// The requesting user.
     CurrentUser,
+    /// The action.
+    Actions,
+    /// What the requesting user did with the action.
+    ActionInteractions,
 }
 
 /// `Items.GENRES`.
@@ -89,7 +95,8 @@ pub struct Field {
 impl Field {
     /// Whether it is the type of an event, the one column that is compared without case.
     pub fn is_event_type(&self) -> bool {
-        self.source == Source::Interactions && self.name.eq_ignore_ascii_case("EVENT_TYPE")
+        matches!(self.source, Source::Interactions | Source::ActionInteractions)
+            && self.name.eq_ignore_ascii_case("EVENT_TYPE")
     }
 }
 
@@ -311,6 +318,8 @@ impl Source {
             Self::Items => "Items",
             Self::Users => "Users",
             Self::CurrentUser => "CurrentUser",
+            Self::Actions => "Actions",
+            Self::ActionInteractions => "Action_Interactions",
         }
     }
 }

@@ -197,7 +197,7 @@ fn can_be_tested(field: &Field) -> bool {
 }
 
 impl CatalogueBuilder {
-    /// Rows of a schema whose ids stand in `key`, `ITEM_ID` or `USER_ID`. `ids` get the first numbers,
+    /// Rows of a schema whose ids stand in `key`, `ITEM_ID`, `USER_ID` or `ACTION_ID`. `ids` get the first numbers,
     /// whether a row for them comes or not.
     pub fn new<'a>(schema: Option<&Schema>, key: &'static str, ids: impl Iterator<Item = &'a str>) -> Self {
         let mut table = IdTable::default();

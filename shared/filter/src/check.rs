@@ -12,7 +12,7 @@ use crate::ast::{Atom, Condition, Expression, Field, Number, Op, Source, Test, V
 use crate::error::ExpressionError;
 
 /// The datasets of a group, as far as there are any.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Schemas<'a> {
     /// Interactions.
     pub interactions: Option<&'a Schema>,
@@ -20,6 +20,10 @@ pub struct Schemas<'a> {
     pub items: Option<&'a Schema>,
     /// Users.
     pub users: Option<&'a Schema>,
+    /// Actions.
+    pub actions: Option<&'a Schema>,
+    /// Action_Interactions.
+    pub action_interactions: Option<&'a Schema>,
 }
 
 /// What the values of a column are, as far as tests differ.
@@ -44,6 +48,8 @@ impl<'a> Schemas<'a> {
             Source::Interactions => (source, self.interactions),
             Source::Items => (source, self.items),
             Source::Users | Source::CurrentUser => (Source::Users, self.users),
+            Source::Actions => (source, self.actions),
+            Source::ActionInteractions => (source, self.action_interactions),
         };
         let (said, dataset) = (source.as_str(), dataset.as_str());
         let schema = schema.ok_or_else(|| {

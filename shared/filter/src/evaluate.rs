@@ -92,12 +92,39 @@ pub fn passing<'c>(
     expression: &Expression,
     question: &Question<'c, '_>,
 ) -> Result<Passing<'c>, RequestError> {
-    if expression.target() == Target::User {
-        return Err(RequestError::Values(
-            "The filter is one of UserID, for user segments; recommendations of items need one of ItemID."
-                .into(),
-        ));
+    is_for(expression, Target::Item, "recommendations of items")?;
+    found(expression, question)
+}
+
+/// Applies a filter of actions: `items` of the question are the actions, and `events` what the user did with
+/// them.
+///
+/// Fails as [`passing`] does.
+pub fn passing_actions<'c>(
+    expression: &Expression,
+    question: &Question<'c, '_>,
+) -> Result<Passing<'c>, RequestError> {
+    is_for(expression, Target::Action, "recommendations of actions")?;
+    found(expression, question)
+}
+
+fn is_for(expression: &Expression, needed: Target, what: &str) -> Result<(), RequestError> {
+    let (is, needs) = (expression.target(), needed.as_str());
+    if is == needed {
+        return Ok(());
     }
+    let made_for = match is {
+        Target::Item => "recommendations",
+        Target::User => "user segments",
+        Target::Action => "recommendations of actions",
+    };
+    let is = is.as_str();
+    Err(RequestError::Values(format!(
+        "The filter is one of {is}, for {made_for}; {what} need one of {needs}."
+    )))
+}
+
+fn found<'c>(expression: &Expression, question: &Question<'c, '_>) -> Result<Passing<'c>, RequestError> {
     let catalogue = question.items;
     let mut others: HashMap<Box<str>, usize> = HashMap::new();
     for event in question.events.iter().filter(|event| catalogue.number(&event.item).is_none()) {
@@ -107,7 +134,7 @@ pub fn passing<'c>(
     let len = catalogue.len() + others.len() + 1;
     let row = |id: &str| catalogue.number(id).map(|row| row as usize).or_else(|| others.get(id).copied());
     let bits = over(expression, question, len, |source, all| match source {
-        Source::Interactions => {
+        Source::Interactions | Source::ActionInteractions => {
             let mut bits = Bits::none(len);
             for event in question.events.iter().filter(|event| all.iter().all(|test| test.event(event))) {
                 row(&event.item).into_iter().for_each(|row| bits.add(row));
@@ -130,11 +157,7 @@ pub fn passing_users<'c>(
     events: impl Fn(&str) -> Vec<UserEvent>,
     values: &Values,
 ) -> Result<Passing<'c>, RequestError> {
-    if expression.target() == Target::Item {
-        return Err(RequestError::Values(
-            "The filter is one of ItemID, for recommendations; user segments need one of UserID.".into(),
-        ));
-    }
+    is_for(expression, Target::User, "user segments")?;
     let question = Question { schemas, items: users, users, user: None, item: None, events: &[], values };
     let len = users.len() + 1;
     let bits = over(expression, &question, len, |source, all| match source {

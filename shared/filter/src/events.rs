@@ -53,7 +53,12 @@ impl UserEvent {
                 event_type.map(|text| Cell::Texts(vec![text.clone()]))
             }
             "TIMESTAMP" => Some(Cell::Whole(self.timestamp)),
-            _ => self.cells.iter().find(|(name, _)| **name == *column).map(|(_, cell)| cell.clone()),
+            _ => {
+                let found = self.cells.iter().find(|(name, _)| **name == *column);
+                // What a live interaction with an action is with; of an imported one it is among the cells.
+                let with = || (column == "ACTION_ID").then(|| Cell::Texts(vec![self.item.clone()]));
+                found.map(|(_, cell)| cell.clone()).or_else(with)
+            }
         }
     }
 }
@@ -133,6 +138,8 @@ impl EventIndex {
 pub struct EventIndexBuilder {
     index: EventIndex,
     user: Vec<u32>,
+    /// Column of what the interactions are with.
+    with: &'static str,
     has_type: bool,
     fields: Vec<Field>,
 }
@@ -145,7 +152,13 @@ impl EventIndexBuilder {
         let fields: Vec<Field> = schema.fields.iter().filter(asked).cloned().collect();
         let empty = |field: &Field| EventColumn { name: field.name.clone(), cells: vec![] };
         let index = EventIndex { columns: fields.iter().map(empty).collect(), ..EventIndex::default() };
-        Self { index, user: vec![], has_type: schema.field("EVENT_TYPE").is_some(), fields }
+        // Interactions with actions have no items.
+        let with = if schema.field("ACTION_ID").is_some() && schema.field("ITEM_ID").is_none() {
+            "ACTION_ID"
+        } else {
+            "ITEM_ID"
+        };
+        Self { index, user: vec![], with, has_type: schema.field("EVENT_TYPE").is_some(), fields }
     }
 
     /// Adds the next part, in the order of the manifest.
@@ -160,7 +173,7 @@ impl EventIndexBuilder {
 
     /// The columns that are wanted.
     pub fn names(&self) -> Vec<String> {
-        let mut names = vec!["USER_ID", "ITEM_ID", "TIMESTAMP"];
+        let mut names = vec!["USER_ID", self.with, "TIMESTAMP"];
         names.extend(self.has_type.then_some("EVENT_TYPE"));
         names.extend(self.fields.iter().map(|field| field.name.as_str()));
         names.into_iter().map(str::to_owned).collect()

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! expression := part ("|" part)*
-//! part       := ("INCLUDE" | "EXCLUDE") ("ItemID" | "UserID") "WHERE" conditions ["IF" guard]
+//! part       := ("INCLUDE" | "EXCLUDE") ("ItemID" | "UserID" | "ActionID") "WHERE" conditions ["IF" guard]
 //! conditions := condition (("AND" | "OR") condition)*            AND binds before OR
 //! guard      := condition ("AND" condition)*                     of CurrentUser only
 //! condition  := dataset "." field test
@@ -34,6 +34,6 @@ pub use bits::Bits;
 pub use catalogue::{Catalogue, CatalogueBuilder};
 pub use check::Schemas;
 pub use error::{ExpressionError, RequestError};
-pub use evaluate::{Passing, Question, passing, passing_users};
+pub use evaluate::{Passing, Question, passing, passing_actions, passing_users};
 pub use events::{EventIndex, EventIndexBuilder, UserEvent};
 pub use values::Values;

@@ -91,7 +91,10 @@ impl Parser {
             if let Some(first) = parts.first()
                 && first.target != part.target
             {
-                return Err(ExpressionError::new(at, "all parts must filter the same, ItemID or UserID"));
+                return Err(ExpressionError::new(
+                    at,
+                    "all parts must filter the same, ItemID, UserID or ActionID",
+                ));
             }
             parts.push(part);
             if self.token(&Token::Bar) {
@@ -113,11 +116,8 @@ impl Parser {
         let target = match () {
             () if self.keyword("ItemID") => Target::Item,
             () if self.keyword("UserID") => Target::User,
-            () if self.keyword("ActionID") => {
-                let at = self.tokens[self.next - 1].1;
-                return Err(ExpressionError::new(at, "filters of actions are not available in Osusume yet"));
-            }
-            () => return Err(self.unexpected("ItemID or UserID")),
+            () if self.keyword("ActionID") => Target::Action,
+            () => return Err(self.unexpected("ItemID, UserID or ActionID")),
         };
         if !self.keyword("WHERE") {
             return Err(self.unexpected("WHERE"));
@@ -194,8 +194,14 @@ impl Parser {
             (Target::Item, Source::Users) => {
                 format!("{field}: a filter of items tests its user with CurrentUser.{} behind IF", field.name)
             }
-            (Target::User, Source::Items) => {
+            (Target::User, Source::Items | Source::Actions | Source::ActionInteractions) => {
                 format!("{field}: a filter of users tests columns of Users or Interactions")
+            }
+            (Target::Item, Source::Actions | Source::ActionInteractions) => {
+                format!("{field}: a filter of items tests columns of Items or Interactions")
+            }
+            (Target::Action, Source::Items | Source::Users | Source::Interactions) => {
+                format!("{field}: a filter of actions tests columns of Actions or Action_Interactions")
             }
             _ => return self.test(field, target),
         };
@@ -206,16 +212,20 @@ impl Parser {
         const EXPECTED: &str = "a column such as Items.GENRES";
         let Token::Word(dataset) = self.peek().0.clone() else { return Err(self.unexpected(EXPECTED)) };
         let (_, at) = self.advance();
-        let known = [Source::Interactions, Source::Items, Source::Users, Source::CurrentUser];
+        let known = [
+            Source::Interactions,
+            Source::Items,
+            Source::Users,
+            Source::CurrentUser,
+            Source::Actions,
+            Source::ActionInteractions,
+        ];
         let source = known.into_iter().find(|source| source.as_str().eq_ignore_ascii_case(&dataset));
         let Some(source) = source else {
             let problem = match dataset.to_ascii_lowercase().as_str() {
-                "actions" | "action_interactions" => {
-                    format!("columns of {dataset} are not available in Osusume yet")
-                }
                 "currentitem" => "CurrentItem stands on the right side of a test".to_owned(),
                 _ => format!(
-                    "expected Interactions, Items, Users or CurrentUser, found {}",
+                    "expected Interactions, Items, Users, Actions, Action_Interactions or CurrentUser, found {}",
                     Token::Word(dataset).shown()
                 ),
             };
@@ -389,12 +399,12 @@ mod tests {
         for (text, at, words) in [
             ("", 1, "expected INCLUDE or EXCLUDE, found the end"),
             ("DROP ItemID", 1, "found 'DROP'"),
-            ("EXCLUDE Items WHERE", 9, "expected ItemID or UserID, found 'Items'"),
+            ("EXCLUDE Items WHERE", 9, "expected ItemID, UserID or ActionID, found 'Items'"),
             ("EXCLUDE ItemID IF", 16, "expected WHERE, found 'IF'"),
             (
                 "EXCLUDE ItemID WHERE Item.A = 1",
                 22,
-                "expected Interactions, Items, Users or CurrentUser, found 'Item'",
+                "expected Interactions, Items, Users, Actions, Action_Interactions or CurrentUser, found 'Item'",
             ),
             ("EXCLUDE ItemID WHERE Items GENRE", 28, "expected '.'"),
             (
@@ -439,17 +449,27 @@ mod tests {
                 "expected AND, OR, IF, '|' or the end, found 'THEN'",
             ),
             ("EXCLUDE ItemID WHERE Items.A = 1 |", 35, "expected INCLUDE or EXCLUDE, found the end"),
-            ("EXCLUDE ItemID WHERE Items.A = 1 | EXCLUDE UserID WHERE Users.A = 1", 36, "ItemID or UserID"),
+            (
+                "EXCLUDE ItemID WHERE Items.A = 1 | EXCLUDE UserID WHERE Users.A = 1",
+                36,
+                "ItemID, UserID or ActionID",
+            ),
             ("EXCLUDE ItemID WHERE CurrentItem.A = 1", 22, "right side"),
             ("EXCLUDE ItemID WHERE Interactions.A = CurrentItem.A", 39, "columns of Items only"),
-            ("EXCLUDE ActionID WHERE Actions.A = 1", 9, "not available"),
+            ("EXCLUDE ActionID WHERE Items.A = 1", 24, "columns of Actions or Action_Interactions"),
+            ("EXCLUDE ItemID WHERE Actions.A = 1", 22, "columns of Items or Interactions"),
+            ("EXCLUDE UserID WHERE Action_Interactions.A = 1", 22, "columns of Users or Interactions"),
+            ("EXCLUDE ActionID WHERE Actions.A IN (CurrentItem.A)", 38, "columns of Items only"),
             ("EXCLUDE ItemID WHERE (Items.A = 1)", 22, "expected a column such as Items.GENRES, found '('"),
         ] {
             let (place, problem) = refused(text);
             assert!(problem.contains(words) && place == at, "{text}: {place} {problem}");
         }
         let error = Expression::parse("EXCLUDE").unwrap_err().to_string();
-        assert_eq!(error, "Invalid Expression at character 8: expected ItemID or UserID, found the end.");
+        assert_eq!(
+            error,
+            "Invalid Expression at character 8: expected ItemID, UserID or ActionID, found the end."
+        );
     }
 
     #[test]

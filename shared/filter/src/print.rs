@@ -94,6 +94,7 @@ impl Target {
         match self {
             Self::Item => "ItemID",
             Self::User => "UserID",
+            Self::Action => "ActionID",
         }
     }
 }

@@ -221,7 +221,7 @@ fn columns(source: Source) -> Columns {
     match source {
         Source::Items => ITEMS,
         Source::Interactions => INTERACTIONS,
-        Source::Users | Source::CurrentUser => USERS,
+        _ => USERS,
     }
 }
 
@@ -576,6 +576,7 @@ fn case(seed: u64, schemas: &[Schema; 3]) -> usize {
                 interactions: Some(interactions_schema),
                 items: Some(items_schema),
                 users: Some(users_schema),
+                ..Schemas::default()
             },
             items: &items,
             users: &users,
@@ -630,7 +631,8 @@ fn user_case(seed: u64, schemas: &[Schema; 3]) -> usize {
         people.push((row, events));
     }
     let (users, index) = (users.finish(), index.finish());
-    let schemas = Schemas { interactions: Some(interactions_schema), items: None, users: Some(users_schema) };
+    let schemas =
+        Schemas { interactions: Some(interactions_schema), users: Some(users_schema), ..Schemas::default() };
     let world = World { items: vec![], user: None, events: vec![], current_item: None };
 
     let mut telling = 0;

@@ -16,6 +16,8 @@ pub mod similar;
 pub mod sims;
 pub mod trending;
 
+pub mod actions;
+
 pub mod segments;
 
 pub mod checkpoint;

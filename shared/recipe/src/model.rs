@@ -8,6 +8,7 @@ use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Algorithm, Recipe};
 
+use crate::actions::{self, NextBestAction};
 use crate::checkpoint::{Checkpoints, StageCheckpoints};
 use crate::featurization::{self, TooSmall};
 use crate::hrnn::{self, HrnnModel};
@@ -30,6 +31,8 @@ pub enum Model {
     SimilarItems(SimilarItems),
     /// `aws-trending-now`.
     TrendingNow(TrendingNow),
+    /// `aws-next-best-action`, whose answers are actions and no items.
+    NextBestAction(Box<NextBestAction>),
 }
 
 impl Model {
@@ -41,12 +44,21 @@ impl Model {
             Self::Sims(model) => model,
             Self::SimilarItems(model) => model,
             Self::TrendingNow(model) => model,
+            Self::NextBestAction(model) => &**model,
         }
     }
 }
 
 impl Model {
-    /// The network, for the recipes that have one.
+    /// The model of actions, for the recipe that has one.
+    pub fn actions(&self) -> Option<&NextBestAction> {
+        match self {
+            Self::NextBestAction(model) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// The network that recommends items, for the recipes that have one.
     pub fn network(&self) -> Option<&HrnnModel> {
         match self {
             Self::Hrnn(model) => Some(model),
@@ -171,6 +183,12 @@ pub enum TrainError {
          \"categorical\": true at its columns of categories."
     )]
     NoAttributes,
+    /// There are no actions to recommend.
+    #[error(
+        "Create failed. aws-next-best-action needs an Actions dataset with at least one action: create one with \
+         CreateDataset, and import actions or put them with PutActions."
+    )]
+    NoActions,
     /// Somebody asked for it to end.
     #[error("the training was stopped")]
     Stopped,
@@ -226,6 +244,20 @@ pub(crate) fn train_stage(
             }
             let config = hrnn::Config::for_segments(parameters, options.seed, options.threads);
             train_hrnn(config, data, options, checkpoints, progress)
+        }
+        Algorithm::NextBestAction => {
+            if data.metadata.actions.actions.is_empty() {
+                return Err(TrainError::NoActions);
+            }
+            let (seed, threads) = (options.seed, options.threads);
+            let config = hrnn::Config { seed, threads, ..hrnn::Config::default() };
+            let trained = train_hrnn(config, data, options, checkpoints, progress)?;
+            let Model::Hrnn(network) = trained.model else {
+                return Err(TrainError::Unknown("The network is another model.".to_owned()));
+            };
+            let period = actions::period(parameters);
+            let model = NextBestAction::train(*network, data, period, seed, threads);
+            Ok(Trained { model: Model::NextBestAction(Box::new(model)), epochs: trained.epochs })
         }
         Algorithm::PopularityCount => {
             Ok(counted(data, progress, || Model::PopularityCount(PopularityCount::train(data))))

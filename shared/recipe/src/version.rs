@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use dataset::Interactions;
 use domain::hyperparameters::Hyperparameters;
-use domain::limits::NUM_RESULTS_MAX;
+use domain::limits::{ACTION_OUTCOMES_DAYS, ACTION_OUTCOMES_MIN, NUM_RESULTS_MAX};
 use domain::recipes::{Algorithm, Recipe, RecipeType};
 use domain::resource::Metric;
 
@@ -18,7 +18,7 @@ use crate::evaluation::{self, TEST_INTERACTIONS_MIN};
 use crate::featurization::check_size;
 use crate::model::{self, Model, Progress, TrainError, TrainOptions, Trained};
 use crate::popularity::PopularityCount;
-use crate::{segments, trending};
+use crate::{actions, segments, trending};
 
 /// What is being done at the moment, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,9 +95,15 @@ impl Report {
 
     /// One sentence on how the model stands against the baseline.
     pub fn verdict(&self) -> String {
-        let (headline, name, baseline) = match self.metrics.contains_key(segments::evaluation::HEADLINE) {
-            true => (segments::evaluation::HEADLINE, "Recall at 1 %", "naming the most active users"),
-            false => (HEADLINE, "NDCG@25", "aws-popularity-count"),
+        let has = |name: &str| self.metrics.contains_key(name);
+        let (headline, name, baseline) = match () {
+            () if has(segments::evaluation::HEADLINE) => {
+                (segments::evaluation::HEADLINE, "Recall at 1 %", "naming the most active users")
+            }
+            () if has(actions::evaluation::HEADLINE) => {
+                (actions::evaluation::HEADLINE, "The area under the curve", "how often an action is taken")
+            }
+            () => (HEADLINE, "NDCG@25", "aws-popularity-count"),
         };
         let Some(advantage) = self.advantage.get(headline) else {
             return self.no_metrics.clone().unwrap_or_else(|| "There are no metrics.".to_owned());
@@ -173,6 +179,9 @@ fn measure(
     }
     if recipe.recipe_type == RecipeType::UserSegmentation {
         return measure_segments(recipe, parameters, data, options, progress);
+    }
+    if recipe.recipe_type == RecipeType::PersonalizedActions {
+        return measure_actions(recipe, parameters, data, options, progress);
     }
     let split = evaluation::split(data, options.seed);
     let test_users = split.test_users();
@@ -264,6 +273,52 @@ fn measure_segments(
     };
     let found = segments::evaluation::evaluate(network, &split, questions, options.seed, options.threads);
     (report.metrics, report.baseline, report.advantage) = (found.metrics, found.baseline, found.advantage);
+    report.seconds[1] = started.elapsed().as_secs_f64();
+    told(total);
+    Ok(report)
+}
+
+/// The same for actions: how well a probability tells who takes an action.
+fn measure_actions(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    data: &Interactions,
+    options: &TrainOptions,
+    progress: OnStage<'_>,
+) -> Result<Report, TrainError> {
+    let split = actions::evaluation::split(data, options.seed);
+    let test_users = split.test.len();
+    let mut report = Report::begun(test_users, options.epochs);
+    let too_few = || {
+        format!(
+            "There are no metrics: they need actions with at least {ACTION_OUTCOMES_MIN} interactions that are Taken, and \
+             as many that are Not Taken or Viewed, of the last {} weeks, and held-out users who both took and left \
+             one. Until then every score is 0.",
+            ACTION_OUTCOMES_DAYS / 7
+        )
+    };
+    if test_users == 0 {
+        report.no_metrics = Some(too_few());
+        return Ok(report);
+    }
+    let started = Instant::now();
+    let trained = train_on_split(recipe, parameters, &split.train, options, progress)?;
+    report.seconds[0] = started.elapsed().as_secs_f64();
+    report.epochs = trained.epochs;
+    let Model::NextBestAction(model) = &trained.model else { return Ok(report) };
+
+    let started = Instant::now();
+    let total = test_users as u64;
+    let told = |done| progress(Stage::Evaluate, Progress { done, total, unit: "users", loss: None });
+    told(0);
+    let period = actions::period(parameters);
+    match actions::evaluation::evaluate(model, data, &split, period, options.seed) {
+        Some(found) => {
+            (report.metrics, report.baseline, report.advantage) =
+                (found.metrics, found.baseline, found.advantage);
+        }
+        None => report.no_metrics = Some(too_few()),
+    }
     report.seconds[1] = started.elapsed().as_secs_f64();
     told(total);
     Ok(report)

@@ -15,8 +15,13 @@ pub fn multiply_adds(recipe: &Recipe, parameters: &Hyperparameters, interactions
         Algorithm::PopularityCount | Algorithm::Sims | Algorithm::TrendingNow => interactions,
         // Products with both vectors, there and back in each iteration.
         Algorithm::SimilarItems => interactions * 20 * parameters.integer("item_id_hidden_dim") as u64,
-        Algorithm::Hrnn | Algorithm::ItemAffinity | Algorithm::ItemAttributeAffinity => {
+        Algorithm::Hrnn
+        | Algorithm::ItemAffinity
+        | Algorithm::ItemAttributeAffinity
+        | Algorithm::NextBestAction => {
             let config = match recipe.algorithm {
+                // What is fitted on top of the network is little beside it.
+                Algorithm::NextBestAction => Config::default(),
                 Algorithm::Hrnn => Config::from_hyperparameters(parameters, 0, 0),
                 _ => Config::for_segments(parameters, 0, 0),
             };

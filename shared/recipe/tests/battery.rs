@@ -1,5 +1,5 @@
 //! What every model that answers with items has to pass. A recipe that joins the catalogue is in here
-//! by itself; those for segments are in `segments.rs`.
+//! by itself; those for segments are in `segments.rs`, that for actions in `actions.rs`.
 //!
 //! After the shared tests of `implicit`: on a checkerboard, user u has every item of the same parity
 //! except item u, so a model that learns anything recommends u item u.
@@ -37,6 +37,7 @@ impl Candidate {
             snapshot: "checkerboard",
             items_snapshot: None,
             users_snapshot: None,
+            actions_snapshots: [None, None],
         };
         to_artifact(version, &self.data, origin).unwrap()
     }
@@ -44,7 +45,9 @@ impl Candidate {
 
 fn candidates() -> &'static [Candidate] {
     static ALL: std::sync::OnceLock<Vec<Candidate>> = std::sync::OnceLock::new();
-    let answers_with_items = |recipe: &&Recipe| recipe.recipe_type != RecipeType::UserSegmentation;
+    let answers_with_items = |recipe: &&Recipe| {
+        !matches!(recipe.recipe_type, RecipeType::UserSegmentation | RecipeType::PersonalizedActions)
+    };
     ALL.get_or_init(|| CATALOGUE.iter().filter(answers_with_items).map(train).collect())
 }
 

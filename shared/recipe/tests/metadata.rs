@@ -260,6 +260,7 @@ fn threads_change_nothing_and_a_written_model_answers_the_same() {
             snapshot: "i",
             items_snapshot: Some("films"),
             users_snapshot: Some("people"),
+            actions_snapshots: [None, None],
         };
         (to_artifact(&version, &data, origin).unwrap(), version)
     };

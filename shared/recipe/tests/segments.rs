@@ -61,6 +61,7 @@ fn trained_as(
         snapshot: "tastes",
         items_snapshot: None,
         users_snapshot: None,
+        actions_snapshots: [None, None],
     };
     let artifact = to_artifact(&version, data, origin).unwrap();
     (recipe, version, artifact)

@@ -178,6 +178,7 @@ fn pack(version: &TrainedVersion, data: &Interactions) -> Artifact {
         snapshot: "imports/7/manifest.json",
         items_snapshot: None,
         users_snapshot: None,
+        actions_snapshots: [None, None],
     };
     to_artifact(version, data, origin).unwrap()
 }

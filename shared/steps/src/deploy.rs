@@ -98,7 +98,9 @@ impl Deployment {
             // Every answer depends on the items that are given.
             RecipeType::PersonalizedRanking => 0,
             RecipeType::RelatedItems => model.items,
-            RecipeType::UserPersonalization | RecipeType::PopularItems => model.users,
+            RecipeType::UserPersonalization | RecipeType::PopularItems | RecipeType::PersonalizedActions => {
+                model.users
+            }
         };
         let lists = u32::try_from(lists).doing(|| format!("counting the lists of {}", version.arn))?;
         Ok(Self { campaign, target, version, recipe, lists })

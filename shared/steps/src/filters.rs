@@ -19,7 +19,7 @@ use dataset::Schema;
 use domain::Arn;
 use domain::event::Event;
 use domain::resource::{Dataset, DatasetType};
-use filter::ast::Source;
+use filter::ast::{Source, Target};
 use filter::{
     Catalogue, CatalogueBuilder, EventIndex, EventIndexBuilder, Expression, Passing, Question, RequestError,
     Schemas, UserEvent, Values,
@@ -57,6 +57,8 @@ type Numbered = Loaded<Catalogue, Option<Schema>>;
 /// A filter with everything that it looks at.
 pub struct Prepared {
     expression: Expression,
+    /// Whether it is actions that are to be answered.
+    of_actions: bool,
     items: Arc<Numbered>,
     /// Nothing where there is no such dataset, or the filter does not look at it.
     users: Option<Arc<Loaded<Catalogue>>>,
@@ -88,7 +90,14 @@ impl Filters {
         model: &ServedModel,
     ) -> Result<Prepared, Failure> {
         let expression = Expression::parse(expression).map_err(|error| Failure::caller(error.to_string()))?;
-        let items = self.items(group, version, model);
+        // What the expression tests: items and interactions with them, or actions and those.
+        let of_actions = model.loaded.model.actions().is_some();
+        let items = async {
+            match of_actions {
+                true => self.actions(group, version, model).await,
+                false => self.items(group, version, model).await,
+            }
+        };
         let users = async {
             match expression.reads(Source::CurrentUser) {
                 true => self.users(group).await,
@@ -96,13 +105,13 @@ impl Filters {
             }
         };
         let events = async {
-            match expression.reads(Source::Interactions) {
+            match expression.reads(Source::Interactions) || expression.reads(Source::ActionInteractions) {
                 true => self.events(group, &expression).await,
                 false => Ok(None),
             }
         };
         let (items, users, events) = tokio::try_join!(items, users, events)?;
-        Ok(Prepared { expression, items, users, events })
+        Ok(Prepared { expression, of_actions, items, users, events })
     }
 
     /// A filter of users of a dataset group, ready for the users that a model numbers.
@@ -150,6 +159,31 @@ impl Filters {
         self.items.get(&(version.clone(), snapshot), load).await
     }
 
+    /// The same of the model's actions and the Actions dataset.
+    async fn actions(
+        &self,
+        group: &Arn,
+        version: &Arn,
+        model: &ServedModel,
+    ) -> Result<Arc<Numbered>, Failure> {
+        let kind = DatasetType::Actions;
+        let dataset = self.steps.dataset(group, kind).await?;
+        let put = self.newest.put(group, kind).await?;
+        let load = async {
+            let (schema, parts) = match &dataset {
+                Some(dataset) => self.newest.snapshot(dataset).await.map(|(schema, parts)| (Some(schema), parts))?,
+                None => (None, vec![]),
+            };
+            let known = model.loaded.model.actions().map_or(&[][..], |model| &model.actions);
+            let ids = known.iter().map(|action| action.id.as_str());
+            let builder = CatalogueBuilder::new(schema.as_ref(), "ACTION_ID", ids);
+            let builder = self.newest.read(&parts, builder, |builder, part| builder.push(part)).await?;
+            Ok(Numbered { schema, data: finished(builder, &put).await? })
+        };
+        let snapshot = dataset.as_ref().map(|dataset| key(dataset, put.identity));
+        self.items.get(&(version.clone(), snapshot), load).await
+    }
+
     async fn users(&self, group: &Arn) -> Result<Option<Arc<Loaded<Catalogue>>>, Failure> {
         let Some(dataset) = self.steps.dataset(group, DatasetType::Users).await? else { return Ok(None) };
         let put = self.newest.put(group, DatasetType::Users).await?;
@@ -176,9 +210,12 @@ impl Filters {
         group: &Arn,
         expression: &Expression,
     ) -> Result<Option<Arc<Loaded<EventIndex>>>, Failure> {
-        let dataset = self.steps.dataset(group, DatasetType::Interactions).await?;
-        let Some(dataset) = dataset else { return Ok(None) };
-        let tested = expression.fields().into_iter().filter(|(source, _)| *source == Source::Interactions);
+        let (kind, source) = match expression.target() {
+            Target::Action => (DatasetType::ActionInteractions, Source::ActionInteractions),
+            Target::Item | Target::User => (DatasetType::Interactions, Source::Interactions),
+        };
+        let Some(dataset) = self.steps.dataset(group, kind).await? else { return Ok(None) };
+        let tested = expression.fields().into_iter().filter(|(tested, _)| *tested == source);
         let tested: Vec<String> = tested.map(|(_, column)| column).collect();
         let load = async {
             let (schema, parts) = self.newest.snapshot(&dataset).await?;
@@ -222,8 +259,8 @@ impl PreparedUsers {
         let values = Values::read(&self.expression, values)?;
         let schemas = Schemas {
             interactions: self.events.as_ref().map(|events| &events.schema),
-            items: None,
             users: self.users.schema.as_ref(),
+            ..Schemas::default()
         };
         let events = |user: &str| {
             let told = told.get(user).map(Vec::as_slice).unwrap_or_default();
@@ -269,10 +306,19 @@ impl Prepared {
         };
         let nobody = Catalogue::default();
         let question = Question {
-            schemas: Schemas {
-                interactions: self.events.as_ref().map(|events| &events.schema),
-                items: self.items.schema.as_ref(),
-                users: self.users.as_ref().map(|users| &users.schema),
+            schemas: match self.expression.target() {
+                Target::Action => Schemas {
+                    actions: self.items.schema.as_ref(),
+                    action_interactions: self.events.as_ref().map(|events| &events.schema),
+                    users: self.users.as_ref().map(|users| &users.schema),
+                    ..Schemas::default()
+                },
+                Target::Item | Target::User => Schemas {
+                    interactions: self.events.as_ref().map(|events| &events.schema),
+                    items: self.items.schema.as_ref(),
+                    users: self.users.as_ref().map(|users| &users.schema),
+                    ..Schemas::default()
+                },
             },
             items: &self.items.data,
             users: self.users.as_ref().map_or(&nobody, |users| &users.data),
@@ -281,6 +327,9 @@ impl Prepared {
             events: &events,
             values: &values,
         };
-        filter::passing(&self.expression, &question)
+        match self.of_actions {
+            true => filter::passing_actions(&self.expression, &question),
+            false => filter::passing(&self.expression, &question),
+        }
     }
 }

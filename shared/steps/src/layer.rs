@@ -23,17 +23,23 @@ pub struct Live {
     events: Vec<Told>,
     items: Vec<Record>,
     users: Vec<Record>,
+    actions: Vec<Record>,
+    action_events: Vec<Told>,
 }
 
 impl Live {
     /// For each dataset with any of it, its name and an identity that changes with the content, as
     /// `domain::TrainingData::with` takes them.
     pub(crate) fn identities(&self) -> Vec<(&'static str, String)> {
-        let events = self.events.iter().flat_map(|told| [told.user.as_str(), told.event.id.as_str()]);
+        fn told(events: &[Told]) -> Vec<&str> {
+            events.iter().flat_map(|told| [told.user.as_str(), told.event.id.as_str()]).collect()
+        }
         let sources = [
-            ("EVENTS", events.collect()),
+            ("EVENTS", told(&self.events)),
             ("PUT ITEMS", texts(&self.items)),
             ("PUT USERS", texts(&self.users)),
+            ("PUT ACTIONS", texts(&self.actions)),
+            ("ACTION EVENTS", told(&self.action_events)),
         ];
         let some = sources.into_iter().filter(|(_, texts): &(_, Vec<&str>)| !texts.is_empty());
         some.map(|(source, texts)| (source, format!("{:016x}", fnv1a64(texts)))).collect()
@@ -58,6 +64,8 @@ impl Steps {
             events: self.events.all(group).await.doing(reading)?,
             items: self.events.records(group, DatasetType::Items).await.doing(reading)?,
             users: self.events.records(group, DatasetType::Users).await.doing(reading)?,
+            actions: self.events.records(group, DatasetType::Actions).await.doing(reading)?,
+            action_events: self.events.with_actions().all(group).await.doing(reading)?,
         })
     }
 
@@ -69,6 +77,10 @@ impl Steps {
             DatasetType::Interactions => live.events = self.events.all(group).await.doing(reading)?,
             DatasetType::Items => live.items = self.events.records(group, kind).await.doing(reading)?,
             DatasetType::Users => live.users = self.events.records(group, kind).await.doing(reading)?,
+            DatasetType::Actions => live.actions = self.events.records(group, kind).await.doing(reading)?,
+            DatasetType::ActionInteractions => {
+                live.action_events = self.events.with_actions().all(group).await.doing(reading)?;
+            }
         }
         Ok(live)
     }
@@ -142,14 +154,19 @@ impl Steps {
         reader: &Arn,
     ) -> Result<Vec<dataset::EncodedPart>, Failure> {
         let csv = match kind {
-            DatasetType::Interactions => {
+            DatasetType::Interactions | DatasetType::ActionInteractions => {
                 // Events need not have what imported rows must have; see `PutEvents`.
                 let must = |field: &Field| rules::is_always_required(kind, &field.name);
                 schema.fields.iter_mut().filter(|field| !must(field)).for_each(|field| field.nullable = true);
-                written(&schema, &live.events, of_event)
+                let told = match kind {
+                    DatasetType::Interactions => &live.events,
+                    _ => &live.action_events,
+                };
+                written(&schema, told, of_event)
             }
             DatasetType::Items => records(&schema, kind, &live.items),
             DatasetType::Users => records(&schema, kind, &live.users),
+            DatasetType::Actions => records(&schema, kind, &live.actions),
         };
         match csv {
             Some(csv) => self.parts_of(csv, schema, reader, kind).await,
@@ -219,13 +236,14 @@ fn written<T>(
     (csv.len() > header).then(|| csv + "\n")
 }
 
-/// A column of an event: nothing at all where it is no interaction, and no value where it is null.
+/// A column of an event, with an item or with an action: nothing at all where it is no interaction, and no
+/// value where it is null.
 fn of_event(column: &str, told: &Told) -> Option<Option<String>> {
     let event: &Event = &told.event;
     let item = event.item.as_ref()?;
     Some(match column {
         "USER_ID" => Some(told.user.clone()),
-        "ITEM_ID" => Some(item.clone()),
+        "ITEM_ID" | "ACTION_ID" => Some(item.clone()),
         other => event.column(other),
     })
 }

@@ -9,6 +9,7 @@
 
 pub mod run;
 
+mod actions;
 pub mod batch;
 mod checkpoints;
 pub mod delete;

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dataset::EventFilter;
-use domain::event::Event;
 use domain::resource::{AppliedFilter, SolutionVersion};
-use domain::{Arn, Status};
+use domain::{Arn, EpochMillis, Status};
 use recipe::hrnn::Cause;
 use serde::Deserialize;
 use store::StoredList;
 use tokio::sync::Mutex;
 
+use crate::actions::ServedActions;
 use crate::described::{Described, DescribedItems, Shown};
 use crate::failure::{Doing, Failure};
 use crate::filters::{Filters, Prepared};
 use crate::models::{ServedModel, event_filter, recipe_of};
 use crate::newest::Newest;
-use crate::refresh::{Past, Versions};
+use crate::refresh::{Doings, Past, Versions};
 use crate::{ModelCache, Steps};
 
 /// Models kept in memory: the version that is served and the one that follows it, for two campaigns.
@@ -82,18 +82,19 @@ impl LiveModels {
         let tested = question.filter.as_ref().and_then(|filter| filter.user.as_deref());
         let tested = tested.filter(|_| filter.as_ref().is_some_and(Prepared::reads_interactions));
         // Both are the user of the request, where there are both.
-        let events = match steered.or(tested) {
-            Some(user) => {
-                self.steps.events.of(group, user).await.doing(|| format!("reading events of {group}"))?
-            }
-            None => Vec::new(),
+        let asked = steered.or(tested);
+        let of_actions = model.loaded.model.actions().is_some();
+        let doings = match asked {
+            Some(user) => self.doings(group, user, true, of_actions).await?,
+            None => Doings::default(),
         };
         let counted = event_filter(&version)?;
         let answer = move || {
             let passing = match (&filter, &question.filter) {
                 (Some(prepared), Some(filter)) => {
+                    let events = if of_actions { &doings.actions } else { &doings.items };
                     let (user, item) = (filter.user.as_deref(), filter.item.as_deref());
-                    let passing = prepared.apply(&filter.values, user, item, &events);
+                    let passing = prepared.apply(&filter.values, user, item, events);
                     Some(passing.map_err(|error| Failure::caller(error.to_string()))?)
                 }
                 _ => None,
@@ -106,7 +107,7 @@ impl LiveModels {
                 });
             }
             let user = question.user_id.as_deref().unwrap_or_default();
-            let past = (follows && !events.is_empty()).then(|| Past::of(&model, &counted, user, &events));
+            let past = (follows && doings.count() > 0).then(|| Past::of(&model, &counted, user, &doings));
             let mut history = match &past {
                 Some(past) => past.history(&model, user),
                 None => model.history(user),
@@ -116,6 +117,13 @@ impl LiveModels {
                 let passes = |id: &&String| passing.as_ref().is_none_or(|passing| passing.has_id(id));
                 let items: Vec<String> = items.iter().filter(passes).cloned().collect();
                 return Ok(model.ranked(history, &items));
+            }
+            if let Some(actions) = model.actions() {
+                let asked = ServedActions { now: EpochMillis::now().0 / 1000, ..actions };
+                let passes = |action| {
+                    passing.as_ref().is_none_or(|passing| recipe::is_within(passing.words(), action))
+                };
+                return Ok(asked.for_history(user, history, k, passes));
             }
             let explorer = model.explorer(&question.exploration)?;
             Ok(match &passing {
@@ -152,10 +160,10 @@ impl LiveModels {
             return Ok(vec![None; items.len()]);
         }
         let group = &version.dataset_group;
-        let events = self.steps.events.of(group, user).await.doing(|| format!("reading events of {group}"))?;
+        let doings = self.doings(group, user, true, false).await?;
         let counted = event_filter(&version)?;
         let (user, asked) = (user.to_owned(), items.to_vec());
-        let causes = move || causes(&model, &counted, &user, &events, &asked);
+        let causes = move || causes(&model, &counted, &user, &doings, &asked);
         let causes = tokio::task::spawn_blocking(causes).await.doing(|| "explaining".into())?;
         let of: Vec<String> = causes.iter().flatten().map(|(item, _)| item.clone()).collect();
         let titles = self.items.titles(group, &of).await?;
@@ -192,11 +200,11 @@ fn causes(
     model: &ServedModel,
     counted: &EventFilter,
     user: &str,
-    events: &[Event],
+    doings: &Doings,
     items: &[String],
 ) -> Vec<Option<(String, f32)>> {
     let Some(network) = model.loaded.model.network() else { return vec![None; items.len()] };
-    let past = (!events.is_empty()).then(|| Past::of(model, counted, user, events));
+    let past = (!doings.items.is_empty()).then(|| Past::of(model, counted, user, doings));
     let history = past.as_ref().map_or_else(|| model.history(user), |past| past.history(model, user));
     // An item that the model does not know has no number, and no cause.
     let numbers: Vec<u32> =

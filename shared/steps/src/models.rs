@@ -20,6 +20,7 @@ use store::{S3Location, StoredList};
 
 pub use self::cache::{Kept, ModelCache};
 
+use crate::actions::ServedActions;
 use crate::failure::{Doing, Failure};
 use crate::training_data::Snapshots;
 use crate::{Steps, keys};
@@ -60,6 +61,14 @@ impl ServedModel {
         })
     }
 
+    /// The model as one of actions, if it is one.
+    pub(crate) fn actions(&self) -> Option<ServedActions<'_>> {
+        let model = self.loaded.model.actions()?;
+        let seed = exploration::seed(self.loaded.description.seed, self.version.as_str());
+        let period = recipe::actions::period(&self.loaded.description.hyperparameters);
+        Some(ServedActions { model, data: &self.data, period, now: self.created.0 / 1000, seed })
+    }
+
     /// What is known of a user, who may be unknown.
     pub fn history(&self, user: &str) -> History<'_> {
         self.data.users.get(user).map_or(NO_HISTORY, |number| self.data.history(number))
@@ -73,6 +82,9 @@ impl ServedModel {
         k: usize,
         explorer: Option<&Explorer>,
     ) -> StoredList {
+        if let Some(actions) = self.actions() {
+            return actions.for_history(user, history, k, |_| true);
+        }
         let query = [Query::User(history)];
         let mut lists = match (self.loaded.model.network(), explorer) {
             (Some(network), Some(explorer)) => explorer.recommend(network, &query, &[user], k, false),
@@ -95,6 +107,9 @@ impl ServedModel {
         explorer: Option<&'a Explorer>,
     ) -> Box<dyn Iterator<Item = (&'a str, StoredList)> + 'a> {
         let (model, data) = (&self.loaded.model, &self.data);
+        if let Some(actions) = self.actions() {
+            return Box::new(actions.for_users(users, k));
+        }
         let named = |(user, list)| (data.users.id(user), self.named(list));
         match (model.network(), explorer) {
             (Some(network), Some(explorer)) => Box::new(
@@ -146,6 +161,9 @@ impl ServedModel {
         explorer: Option<&Explorer>,
         allowed: &[u64],
     ) -> StoredList {
+        if let Some(actions) = self.actions() {
+            return actions.for_history(user, history, k, |action| recipe::is_within(allowed, action));
+        }
         let query = Query::User(history);
         self.named(match (self.loaded.model.network(), explorer) {
             (Some(network), Some(explorer)) => explorer.recommend_within(network, query, user, k, allowed),
@@ -281,6 +299,10 @@ impl Steps {
             data.items = loaded.items.clone();
         }
         self.describe(&mut data, &snapshots).await?;
+        if let Some(model) = loaded.model.actions() {
+            // Those of the model, numbered as it numbers them.
+            self.describe_actions(&mut data, model.actions.clone(), &snapshots, imported).await?;
+        }
         let (version, created) = (version.arn.clone(), version.lifecycle.created);
         Ok(ServedModel { loaded, data, recipe, version, created })
     }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use dataset::{EventFilter, History};
+use dataset::{ActionEvent, EventFilter, History, Outcome};
 use domain::event::Event;
 use domain::limits::PRECOMPUTED_RESULTS;
 use domain::resource::{Campaign, SolutionVersion};
@@ -21,10 +21,27 @@ use crate::failure::{Doing, Failure};
 use crate::live::LiveModels;
 use crate::models::{ServedModel, event_filter, recipe_of};
 
+/// What a user, or a session, did that came in live, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Doings {
+    /// With items.
+    pub items: Vec<Event>,
+    /// With actions.
+    pub actions: Vec<Event>,
+}
+
+impl Doings {
+    /// How many events; a list that follows from fewer is older.
+    pub fn count(&self) -> u64 {
+        (self.items.len() + self.actions.len()) as u64
+    }
+}
+
 /// A user's interactions, imported and live, oldest first.
 pub(crate) struct Past {
     items: Vec<u32>,
     timestamps: Vec<i64>,
+    actions: Vec<ActionEvent>,
     /// Whether any of the events is one that the model can follow.
     pub moved: bool,
 }
@@ -32,13 +49,17 @@ pub(crate) struct Past {
 impl Past {
     /// Merges both by time; at the same second what was imported comes first, as in a training. Events of
     /// other types, and with items that the model does not know, change nothing.
-    pub fn of(model: &ServedModel, filter: &EventFilter, user: &str, events: &[Event]) -> Self {
+    pub fn of(model: &ServedModel, filter: &EventFilter, user: &str, doings: &Doings) -> Self {
         let imported = model.data.users.get(user).map(|number| model.data.history(number));
-        let live = events.iter().filter(|event| filter.keeps(&event.event_type, event.value));
+        let live = doings.items.iter().filter(|event| filter.keeps(&event.event_type, event.value));
         let live: Vec<(i64, u32)> = live
             .filter_map(|event| Some((event.timestamp(), model.loaded.items.get(event.item.as_ref()?)?)))
             .collect();
-        let moved = !live.is_empty();
+        let told = actions_of(model, &doings.actions);
+        let moved = !live.is_empty() || !told.is_empty();
+        let mut actions = imported.map_or_else(Vec::new, |history| history.about.actions.to_vec());
+        actions.extend(told);
+        actions.sort_by_key(|event| event.timestamp);
         let imported = imported
             .into_iter()
             .flat_map(|history| history.timestamps.iter().copied().zip(history.items.iter().copied()));
@@ -46,18 +67,31 @@ impl Past {
         // Stable, so that the order of equal times stays.
         all.sort_by_key(|&(timestamp, _)| timestamp);
         let (timestamps, items) = all.into_iter().unzip();
-        Self { items, timestamps, moved }
+        Self { items, timestamps, actions, moved }
     }
 
     /// The same as models take it, with what is known of the user. Of live events nothing but their time
     /// is told to the model.
     pub fn history<'a>(&'a self, model: &'a ServedModel, user: &str) -> History<'a> {
         let mut history = History::new(&self.items, &self.timestamps);
+        history.about.actions = &self.actions;
         if let Some(number) = model.data.users.get(user) {
             history.about.user = model.data.history(number).about.user;
         }
         history
     }
+}
+
+/// What of live events the model can follow, where it is one of actions.
+fn actions_of(model: &ServedModel, events: &[Event]) -> Vec<ActionEvent> {
+    let Some(known) = model.loaded.model.actions() else { return vec![] };
+    let read = |event: &Event| {
+        let id = event.item.as_ref()?;
+        let action = known.actions.iter().position(|action| action.id == *id)? as u32;
+        let outcome = Outcome::parse(&event.event_type)?;
+        Some(ActionEvent { action, timestamp: event.timestamp(), outcome })
+    };
+    events.iter().filter_map(read).collect()
 }
 
 /// The list that a user's events lead to; nothing where no event is one that the model can follow.
@@ -67,9 +101,9 @@ pub(crate) fn moved_list(
     explorer: Option<&Explorer>,
     filter: &EventFilter,
     user: &str,
-    events: &[Event],
+    doings: &Doings,
 ) -> Option<StoredList> {
-    let past = Past::of(model, filter, user, events);
+    let past = Past::of(model, filter, user, doings);
     let list = || model.for_history(user, past.history(model, user), PRECOMPUTED_RESULTS, explorer);
     past.moved.then(list)
 }
@@ -81,6 +115,8 @@ struct Place {
     version: Arc<SolutionVersion>,
     /// `itemExplorationConfig` of the lists there.
     exploration: BTreeMap<String, String>,
+    /// Whether they are lists of actions.
+    actions: bool,
 }
 
 impl LiveModels {
@@ -93,11 +129,11 @@ impl LiveModels {
         if places.is_empty() {
             return Ok(0);
         }
-        let events = self.steps().events.of(group, who.id()).await;
-        let events = Arc::new(events.doing(|| format!("reading events of {group}"))?);
+        let actions = places.iter().any(|place| place.actions);
+        let doings = Arc::new(self.doings(group, who.id(), true, actions).await?);
         let (mut written, mut failed) = (0, None);
         for place in places {
-            match self.refresh_in(&place, who, &events).await {
+            match self.refresh_in(&place, who, &doings).await {
                 Ok(true) => written += 1,
                 Ok(false) => {}
                 // The other campaigns get their lists all the same.
@@ -107,17 +143,32 @@ impl LiveModels {
         failed.map_or(Ok(written), Err)
     }
 
-    async fn refresh_in(
+    /// What a user did with items and with actions, each where it is asked for.
+    pub(crate) async fn doings(
         &self,
-        place: &Place,
-        who: Who<'_>,
-        events: &Arc<Vec<Event>>,
-    ) -> Result<bool, Failure> {
+        group: &Arn,
+        user: &str,
+        items: bool,
+        actions: bool,
+    ) -> Result<Doings, Failure> {
+        let events = &self.steps().events;
+        let reading = || format!("reading events of {group}");
+        let mut doings = Doings::default();
+        if items {
+            doings.items = events.of(group, user).await.doing(reading)?;
+        }
+        if actions {
+            doings.actions = events.with_actions().of(group, user).await.doing(reading)?;
+        }
+        Ok(doings)
+    }
+
+    async fn refresh_in(&self, place: &Place, who: Who<'_>, doings: &Arc<Doings>) -> Result<bool, Failure> {
         let version = &place.version;
         let model = self.model(version).await?;
         let filter = event_filter(version)?;
         let explorer = model.explorer(&place.exploration)?;
-        let (user, told) = (who.id().to_owned(), events.clone());
+        let (user, told) = (who.id().to_owned(), doings.clone());
         let list =
             tokio::task::spawn_blocking(move || moved_list(&model, explorer.as_ref(), &filter, &user, &told))
                 .await
@@ -128,7 +179,7 @@ impl LiveModels {
             version: &version.arn,
             key: ListKey::User(who.id()),
             list: &list,
-            events: events.len() as u64,
+            events: doings.count(),
             expires,
         };
         let shelf = Shelf::new(&place.campaign, place.slot);
@@ -144,12 +195,12 @@ impl LiveModels {
             let Resource::Campaign(campaign) = campaign else { continue };
             for (slot, version, exploration) in slots(&campaign) {
                 let version = self.version(&version).await?;
-                let follows = match &version {
-                    Some(version) => recipe_of(version)?.lists_follow_events(),
-                    None => false,
-                };
+                let recipe = version.as_ref().map(|version| recipe_of(version)).transpose()?;
+                let follows = recipe.is_some_and(|recipe| recipe.lists_follow_events());
+                let actions = recipe.is_some_and(|recipe| recipe.reads_actions());
                 if let Some(version) = version.filter(|version| follows && version.dataset_group == *group) {
-                    places.push(Place { campaign: campaign.arn.clone(), slot, version, exploration });
+                    let campaign = campaign.arn.clone();
+                    places.push(Place { campaign, slot, version, exploration, actions });
                 }
             }
         }

@@ -83,6 +83,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 snapshot: &snapshots.interactions,
                 items_snapshot: snapshots.items.as_deref(),
                 users_snapshot: snapshots.users.as_deref(),
+                actions_snapshots: [snapshots.actions.as_deref(), snapshots.action_interactions.as_deref()],
             };
             let files = artifact::to_artifact(&trained, &data, origin);
             Ok::<_, TrainError>((trained.report, files))

@@ -3,7 +3,8 @@
 
 use dataset::manifest::ManifestPart;
 use dataset::{
-    EventFilter, Interactions, InteractionsReader, Manifest, ReadError, Schema, Table, TableReader,
+    Action, ActionEventsReader, ActionsReader, EventFilter, Interactions, InteractionsReader, Manifest,
+    ReadError, Schema, Table, TableReader,
 };
 use domain::recipes::Recipe;
 use domain::resource::{DatasetType, SolutionVersion};
@@ -25,6 +26,10 @@ pub(crate) struct Snapshots {
     pub items: Option<String>,
     #[serde(default)]
     pub users: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_interactions: Option<String>,
 }
 
 impl Snapshots {
@@ -34,6 +39,8 @@ impl Snapshots {
             interactions: data.snapshot.clone(),
             items: data.items_snapshot.clone(),
             users: data.users_snapshot.clone(),
+            actions: data.actions_snapshot.clone(),
+            action_interactions: data.action_interactions_snapshot.clone(),
         }
     }
 
@@ -61,7 +68,13 @@ impl Snapshots {
             true => steps.training_snapshot(version, DatasetType::Users, live).await?,
             false => None,
         };
-        Ok(Self { interactions, items, users })
+        let (mut actions, mut action_interactions) = (None, None);
+        if recipes.iter().any(|recipe| recipe.reads_actions()) {
+            actions = steps.training_snapshot(version, DatasetType::Actions, live).await?;
+            action_interactions =
+                steps.training_snapshot(version, DatasetType::ActionInteractions, live).await?;
+        }
+        Ok(Self { interactions, items, users, actions, action_interactions })
     }
 }
 
@@ -79,7 +92,46 @@ impl Steps {
         let parts = manifest.parts.clone();
         let mut data = self.read_parts(version, recipe, &manifest, parts).await?;
         self.describe(&mut data, snapshots).await?;
+        if let Some(key) = &snapshots.actions {
+            let actions = self.actions(key).await?;
+            self.describe_actions(&mut data, actions, snapshots, false).await?;
+        }
         Ok(data)
+    }
+
+    /// The rows of an Actions dataset.
+    async fn actions(&self, key: &str) -> Result<Vec<Action>, Failure> {
+        let mut reader = ActionsReader::default();
+        for part in self.manifest(key).await?.parts {
+            let bytes = self.part(&part).await?;
+            reader.push(bytes).doing(|| format!("reading {}", part.key))?;
+        }
+        Ok(reader.finish())
+    }
+
+    /// Adds actions, and what users did with them: only what was imported, for whoever reads a user's events
+    /// from their table.
+    pub(crate) async fn describe_actions(
+        &self,
+        data: &mut Interactions,
+        actions: Vec<Action>,
+        snapshots: &Snapshots,
+        imported: bool,
+    ) -> Result<(), Failure> {
+        let mut reader = ActionEventsReader::default();
+        if let Some(key) = &snapshots.action_interactions {
+            let manifest = self.manifest(key).await?;
+            let parts = if imported { manifest.imported().to_vec() } else { manifest.parts.clone() };
+            for part in parts {
+                let bytes = self.part(&part).await?;
+                reader = tokio::task::spawn_blocking(move || reader.push(bytes).map(|()| reader))
+                    .await
+                    .doing(|| format!("reading {}", part.key))?
+                    .doing(|| format!("reading {}", part.key))?;
+            }
+        }
+        data.describe_actions(actions, reader.finish());
+        Ok(())
     }
 
     /// Adds the columns of Items and Users.

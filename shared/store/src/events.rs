@@ -70,12 +70,19 @@ pub struct Events {
     client: Client,
     table: String,
     clock: fn() -> EpochMillis,
+    /// Of what the events are.
+    dataset: DatasetType,
 }
 
 impl Events {
     /// Uses the table of that whole name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), clock: EpochMillis::now }
+        Self { client, table: table.into(), clock: EpochMillis::now, dataset: DatasetType::Interactions }
+    }
+
+    /// The events of action interactions instead of those with items, in partitions of their own.
+    pub fn with_actions(&self) -> Self {
+        Self { dataset: DatasetType::ActionInteractions, ..self.clone() }
     }
 
     /// Takes the present from somewhere else, to see rows expire.
@@ -91,7 +98,7 @@ impl Events {
     /// Keeps an event, unless the user has one of the same id. Answers with whether it is new.
     pub async fn put(&self, group: &Arn, who: Who<'_>, event: &Event) -> Result<bool, StoreError> {
         let expires = matches!(who, Who::Session(_)).then(|| self.anonymous_until());
-        self.put_new(row::of_event(group, who, event, expires)).await
+        self.put_new(row::of_event(group, self.dataset, who, event, expires)).await
     }
 
     /// The events of a user or session, oldest first, with everything that was written before the call.
@@ -100,7 +107,7 @@ impl Events {
     }
 
     async fn told(&self, group: &Arn, id: &str) -> Result<Vec<Told>, StoreError> {
-        let partition = partition(group, DatasetType::Interactions, id);
+        let partition = partition(group, self.dataset, id);
         let rows = self.query(&partition, Some(&key::prefix(id))).await?;
         let told = rows.iter().filter_map(|row| row::told(&self.table, row).transpose());
         let mut told: Vec<Told> = told.collect::<Result<_, _>>()?;
@@ -110,7 +117,7 @@ impl Events {
 
     /// The user that a session was last seen with.
     pub async fn user_of(&self, group: &Arn, session: &str) -> Result<Option<String>, StoreError> {
-        let key = key::row_key(group, session, Sort::Tie);
+        let key = key::row_key(group, self.dataset, session, Sort::Tie);
         let got = self
             .client
             .get_item()
@@ -126,20 +133,21 @@ impl Events {
     /// Writes down whose session it is and hands its events over to the user. May be cut off and
     /// repeated: an event is deleted where it was only after it is where it belongs.
     pub async fn tie(&self, group: &Arn, session: &str, user: &str) -> Result<(), StoreError> {
-        self.put_row(row::of_tie(group, session, user, self.anonymous_until())).await?;
+        self.put_row(row::of_tie(group, self.dataset, session, user, self.anonymous_until())).await?;
         let mut told = self.told(group, session).await?;
         told.retain(|told| told.anonymous);
         for told in &told {
-            self.put_new(row::of_event(group, Who::User(user), &told.event, None)).await?;
+            self.put_new(row::of_event(group, self.dataset, Who::User(user), &told.event, None)).await?;
         }
-        let keys = told.iter().map(|told| key::row_key(group, session, Sort::Event(&told.event.id)));
+        let keys =
+            told.iter().map(|told| key::row_key(group, self.dataset, session, Sort::Event(&told.event.id)));
         publish::delete(self.writer(), keys.collect()).await
     }
 
     /// All events of a group, in the order in which they happened. Those of a session whose user is
     /// known count for the user.
     pub async fn all(&self, group: &Arn) -> Result<Vec<Told>, StoreError> {
-        let shards: Vec<Vec<Row>> = self.rows(group, DatasetType::Interactions).await?;
+        let shards: Vec<Vec<Row>> = self.rows(group, self.dataset).await?;
         // By user and id, because an event that is being handed over is there twice for a moment.
         let mut told: BTreeMap<(String, String), Told> = BTreeMap::new();
         // What ties a session to its user lies in the partition of the session's events.

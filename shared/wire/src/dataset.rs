@@ -60,12 +60,11 @@ fn dataset_type(member: &Member<'_>) -> Result<DatasetType, ApiError> {
         return Err(violated(&member.path, &text, rule));
     }
     DatasetType::parse(&text).ok_or_else(|| {
-        let known = "Interactions, Items and Users, in any case";
-        let why = match text.to_ascii_uppercase().as_str() {
-            "ACTIONS" | "ACTION_INTERACTIONS" => "is a dataset type that is not available in Osusume yet",
-            _ => "is not a dataset type",
-        };
-        ApiError::invalid(format!("'{text}' at '{}' {why}; the types are {known}.", member.path))
+        let known = "Interactions, Items, Users, Actions and Action_Interactions, in any case";
+        ApiError::invalid(format!(
+            "'{text}' at '{}' is not a dataset type; the types are {known}.",
+            member.path
+        ))
     })
 }
 
@@ -75,6 +74,7 @@ pub fn describe(dataset: &Dataset) -> Value {
         .arn("datasetGroupArn", &dataset.dataset_group)
         .arn("schemaArn", &dataset.schema)
         .with_some("latestDatasetUpdate", dataset.latest_update.as_ref().map(update))
+        .with_some("trackingId", dataset.tracking_id.as_deref())
         .into()
 }
 

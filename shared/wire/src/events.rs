@@ -1,10 +1,10 @@
-//! The events API: requests of `PutEvents`, `PutItems` and `PutUsers`.
+//! The events API: requests of `PutEvents`, `PutItems`, `PutUsers`, `PutActions` and `PutActionInteractions`.
 //!
 //! What a property means depends on the dataset's schema, so properties stay JSON here.
 
 use domain::limits::{
-    EVENT_BYTES_MAX, EVENT_PROPERTIES_CHARS_MAX, ID_CHARS_MAX, ITEM_PROPERTIES_CHARS_MAX,
-    RECORDS_PER_CALL_MAX, USER_PROPERTIES_CHARS_MAX,
+    ACTION_PROPERTIES_CHARS_MAX, EVENT_BYTES_MAX, EVENT_PROPERTIES_CHARS_MAX, ID_CHARS_MAX,
+    ITEM_PROPERTIES_CHARS_MAX, RECORDS_PER_CALL_MAX, USER_PROPERTIES_CHARS_MAX,
 };
 use domain::{ApiError, Arn, EpochMillis};
 use serde_json::{Map, Value};
@@ -74,7 +74,80 @@ impl PutEvents {
     }
 }
 
-/// `POST /items` or `POST /users`.
+/// `POST /action-interactions`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutActionInteractions {
+    /// Of which dataset, or tracker.
+    pub tracking_id: String,
+    /// What happened, in the order of the request.
+    pub interactions: Vec<PutActionInteraction>,
+}
+
+/// One interaction of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutActionInteraction {
+    /// Whose it is, where that is known.
+    pub user_id: Option<String>,
+    /// The visit that it belongs to.
+    pub session_id: String,
+    /// The rest; its item is the action.
+    pub event: PutEvent,
+}
+
+impl PutActionInteractions {
+    /// Checks the request.
+    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        let document = Document::parse(body)?;
+        let members = document.members();
+        Ok(Self {
+            tracking_id: members.required("trackingId", |m| m.sized_text(1, 256))?,
+            interactions: members.required("actionInteractions", |m| each(m, action_interaction))?,
+        })
+    }
+}
+
+fn action_interaction(member: &Member<'_>) -> Result<PutActionInteraction, ApiError> {
+    member.at_most_bytes(EVENT_BYTES_MAX)?;
+    let members = member.object()?;
+    let properties = properties(&members, EVENT_PROPERTIES_CHARS_MAX)?;
+    refuse_members(&properties, member)?;
+    let event = PutEvent {
+        event_id: members.optional("eventId", id)?,
+        event_type: members.required("eventType", |m| m.sized_text(1, EVENT_TYPE_CHARS_MAX))?,
+        event_value: None,
+        item_id: Some(members.required("actionId", id)?),
+        sent_at: members.required("timestamp", sent_at)?,
+        properties,
+        recommendation_id: members
+            .optional("recommendationId", |m| m.sized_text(1, RECOMMENDATION_ID_CHARS_MAX))?,
+        impression: members.optional("impression", impression)?.unwrap_or_default(),
+        attribution: None,
+        path: member.path.clone(),
+    };
+    Ok(PutActionInteraction {
+        user_id: members.optional("userId", id)?,
+        session_id: members.required("sessionId", id)?,
+        event,
+    })
+}
+
+fn bare(name: &str) -> String {
+    name.replace('_', "").to_ascii_lowercase()
+}
+
+/// What has a member of its own may not stand in the properties too.
+fn refuse_members(properties: &Map<String, Value>, member: &Member<'_>) -> Result<(), ApiError> {
+    let is_member = |name: &&String| NOT_PROPERTIES.iter().any(|member| bare(member) == bare(name));
+    match properties.keys().find(is_member) {
+        None => Ok(()),
+        Some(name) => Err(ApiError::invalid(format!(
+            "'{}.properties' holds {name}, which belongs beside the properties and not into them.",
+            member.path
+        ))),
+    }
+}
+
+/// `POST /items`, `POST /users` or `POST /actions`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PutRecords {
     /// Where they go.
@@ -83,7 +156,7 @@ pub struct PutRecords {
     pub records: Vec<PutRecord>,
 }
 
-/// One item or user of a request.
+/// One item, user or action of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PutRecord {
     /// Which one.
@@ -98,6 +171,11 @@ impl PutRecords {
     /// Checks a `PutItems` request.
     pub fn parse_items(body: &[u8]) -> Result<Self, ApiError> {
         Self::parse(body, "items", "itemId", ITEM_PROPERTIES_CHARS_MAX)
+    }
+
+    /// Checks a `PutActions` request.
+    pub fn parse_actions(body: &[u8]) -> Result<Self, ApiError> {
+        Self::parse(body, "actions", "actionId", ACTION_PROPERTIES_CHARS_MAX)
     }
 
     /// Checks a `PutUsers` request.
@@ -127,15 +205,7 @@ fn event(member: &Member<'_>) -> Result<PutEvent, ApiError> {
     member.at_most_bytes(EVENT_BYTES_MAX)?;
     let members = member.object()?;
     let mut properties = properties(&members, EVENT_PROPERTIES_CHARS_MAX)?;
-    let bare = |name: &str| name.replace('_', "").to_ascii_lowercase();
-    if let Some(name) =
-        properties.keys().find(|name| NOT_PROPERTIES.iter().any(|member| bare(member) == bare(name)))
-    {
-        return Err(ApiError::invalid(format!(
-            "'{}.properties' holds {name}, which belongs beside the properties and not into them.",
-            member.path
-        )));
-    }
+    refuse_members(&properties, member)?;
     // Both may stand inside (guide, "PutEvents"); what stands outside goes before it.
     let mut inside = |wanted: &str| {
         let name = properties.keys().find(|name| bare(name) == wanted)?.clone();
@@ -340,12 +410,47 @@ mod tests {
         assert!(PutRecords::parse_users(body.to_string().as_bytes()).is_err());
     }
 
+    #[test]
+    fn each_rule_of_an_action_interaction_is_kept() {
+        let whole = json!({ "actionId": "join", "userId": "u", "sessionId": "s", "timestamp": 1_700_000_000,
+            "eventType": "Taken", "eventId": "e", "impression": ["join"], "properties": "{\"channel\": \"mail\"}" });
+        let parse = |one: Value| {
+            let body = json!({ "trackingId": "t", "actionInteractions": [one] });
+            PutActionInteractions::parse(body.to_string().as_bytes())
+        };
+        let parsed = parse(whole.clone()).unwrap().interactions.remove(0);
+        assert_eq!((parsed.user_id.as_deref(), parsed.session_id.as_str()), (Some("u"), "s"));
+        assert_eq!(
+            (parsed.event.item_id.as_deref(), parsed.event.sent_at.0),
+            (Some("join"), 1_700_000_000_000)
+        );
+        for (member, value, word) in [
+            ("actionId", Value::Null, "actionId"),
+            ("actionId", "x".repeat(257).into(), "actionId"),
+            ("sessionId", Value::Null, "sessionId"),
+            ("eventType", Value::Null, "eventType"),
+            ("timestamp", Value::Null, "timestamp"),
+            ("timestamp", json!(1_700_000_000_000_i64), "milliseconds"),
+            ("impression", json!([]), "impression"),
+            ("properties", json!({ "sessionId": "x" }), "sessionId"),
+        ] {
+            let mut broken = whole.clone();
+            broken[member] = value;
+            let message = parse(broken).unwrap_err().message;
+            assert!(message.contains(word), "{member}: {message}");
+        }
+        let body = json!({ "trackingId": "t", "actionInteractions": vec![whole; 11] }).to_string();
+        assert!(PutActionInteractions::parse(body.as_bytes()).is_err());
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = PutEvents::parse(&body);
             let _ = PutRecords::parse_items(&body);
             let _ = PutRecords::parse_users(&body);
+            let _ = PutRecords::parse_actions(&body);
+            let _ = PutActionInteractions::parse(&body);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::limits::{
-    FILTER_PARAMETERS_MAX, ID_CHARS_MAX, INPUT_LIST_MAX, METADATA_COLUMNS_MAX, NUM_RESULTS_DEFAULT,
-    NUM_RESULTS_MAX, RESULTS_WITH_METADATA_MAX,
+    ACTION_RESULTS_DEFAULT, ACTION_RESULTS_MAX, FILTER_PARAMETERS_MAX, ID_CHARS_MAX, INPUT_LIST_MAX,
+    METADATA_COLUMNS_MAX, NUM_RESULTS_DEFAULT, NUM_RESULTS_MAX, RESULTS_WITH_METADATA_MAX,
 };
 use domain::{ApiError, Arn, ResourceKind};
 
@@ -13,7 +13,6 @@ use crate::members::{Document, Member, Members, violated};
 const CONTEXT_ENTRIES_MAX: usize = 150;
 const CONTEXT_NAME_CHARS_MAX: usize = 150;
 const CONTEXT_VALUE_CHARS_MAX: usize = 1_000;
-const ACTION_RESULTS_MAX: i64 = 100;
 const FILTER_NAME_CHARS_MAX: usize = 50;
 const FILTER_VALUE_CHARS_MAX: usize = 1_000;
 const COLUMN_CHARS_MAX: usize = 150;
@@ -163,6 +162,12 @@ impl GetPersonalizedRanking {
 pub struct GetActionRecommendations {
     /// Who answers.
     pub campaign: Arn,
+    /// For whom.
+    pub user_id: Option<String>,
+    /// How many, 0 to 100.
+    pub num_results: usize,
+    /// Which actions may be answered.
+    pub filter: Option<RequestedFilter>,
 }
 
 impl GetActionRecommendations {
@@ -171,10 +176,11 @@ impl GetActionRecommendations {
         let document = Document::parse(body)?;
         let members = document.members();
         let campaign = campaign(&members)?;
-        members.optional("userId", id)?;
-        members.optional("numResults", |m| m.integer(0, ACTION_RESULTS_MAX))?;
-        filter(&members)?;
-        Ok(Self { campaign })
+        let user_id = members.optional("userId", id)?;
+        let num_results = members.optional("numResults", |m| m.integer(0, ACTION_RESULTS_MAX as i64))?;
+        let filter = filter(&members)?;
+        let num_results = num_results.map_or(ACTION_RESULTS_DEFAULT, |n| n as usize);
+        Ok(Self { campaign, user_id, num_results, filter })
     }
 }
 
@@ -317,6 +323,15 @@ pub fn recommendations<'a>(items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8
 /// The body of a `GetPersonalizedRanking` answer.
 pub fn ranking<'a>(items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
     predicted_items("personalizedRanking", items)
+}
+
+/// The body of a `GetActionRecommendations` answer: ids with their scores.
+pub fn actions<'a>(actions: impl Iterator<Item = (&'a str, f32)>) -> Vec<u8> {
+    let list: Vec<serde_json::Value> = actions
+        .map(|(id, score)| serde_json::json!({ "actionId": id, "score": seven_decimals(score) }))
+        .collect();
+    let id = format!("RID-{}", uuid::Uuid::new_v4());
+    serde_json::json!({ "actionList": list, "recommendationId": id }).to_string().into_bytes()
 }
 
 fn predicted_items<'a>(member: &str, items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
@@ -543,6 +558,22 @@ mod tests {
         let shown =
             json!({ "itemId": "a", "promotionName": "ours", "metadata": { "GENRES": "Drama|\"Noir\"" } });
         assert_eq!(value["personalizedRanking"], json!([shown]));
+    }
+
+    #[test]
+    fn five_actions_unless_asked_otherwise_and_a_hundred_at_most() {
+        let parse = |n: Value| {
+            let body = json!({ "campaignArn": CAMPAIGN, "userId": "1", "numResults": n });
+            GetActionRecommendations::parse(body.to_string().as_bytes())
+        };
+        let parsed = parse(Value::Null).unwrap();
+        assert_eq!((parsed.num_results, parsed.user_id.as_deref()), (5, Some("1")));
+        assert_eq!(parse(json!(100)).unwrap().num_results, 100);
+        assert!(parse(json!(101)).unwrap_err().message.contains("numResults"));
+        let body: Value = serde_json::from_slice(&actions([("a", 0.25), ("b", 1e-30)].into_iter())).unwrap();
+        let expected = json!([{ "actionId": "a", "score": 0.25 }, { "actionId": "b", "score": 0.0 }]);
+        assert_eq!(body["actionList"], expected);
+        assert_eq!(body["recommendationId"].as_str().unwrap().len(), 40);
     }
 
     proptest! {

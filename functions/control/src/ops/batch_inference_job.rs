@@ -52,6 +52,9 @@ fn answers_lines(recipe: &Recipe) -> Result<(), ApiError> {
         RecipeType::UserPersonalization | RecipeType::RelatedItems | RecipeType::PersonalizedRanking => {
             return Ok(());
         }
+        RecipeType::PersonalizedActions => {
+            "recommends actions while users are there: ask a campaign with GetActionRecommendations"
+        }
         RecipeType::UserSegmentation => "finds users for items: use CreateBatchSegmentJob",
         RecipeType::PopularItems => "has one list for everybody: ask a campaign with GetRecommendations",
     };

@@ -28,6 +28,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let tags = wire::tags::given(members)?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let schema = control.parent::<Schema>(&request.schema).await?;
+    in_custom_groups_only(&group.value, request.dataset_type)?;
     fitting(&schema.value, &group.value, request.dataset_type)?;
     let tail = format!("{}/{}", group.value.name, request.dataset_type.as_str());
     let dataset = Dataset {
@@ -37,12 +38,28 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         dataset_type: request.dataset_type,
         schema: request.schema,
         active: None,
+        tracking_id: (request.dataset_type == DatasetType::ActionInteractions)
+            .then(|| uuid::Uuid::new_v4().to_string()),
         latest_update: None,
         lifecycle: Lifecycle::active((control.clock)()),
     };
     let answer = Shape::new().arn("datasetArn", &dataset.arn);
     control.create(dataset, tags, vec![group.row, schema.row]).await?;
     Ok(Some(answer.into()))
+}
+
+/// Actions are recommended by a recipe, and a domain group has use cases instead.
+fn in_custom_groups_only(group: &DatasetGroup, dataset_type: DatasetType) -> Result<(), ApiError> {
+    let of_actions = matches!(dataset_type, DatasetType::Actions | DatasetType::ActionInteractions);
+    match &group.domain {
+        Some(domain) if of_actions => Err(ApiError::invalid(format!(
+            "'{}' at 'datasetType' is for custom dataset groups, and {} is of the domain {domain}: create a group \
+             without a domain for it.",
+            dataset_type.as_str(),
+            group.arn
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The fields of a schema that a dataset of this type may have in this group.
@@ -83,9 +100,14 @@ fn fitting(
 pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     let request = UpdateDataset::parse(members)?;
     let Parent { value: before, row } = control.active_parent::<Dataset>(&request.dataset).await?;
-    if before.dataset_type == DatasetType::Interactions {
+    if !matches!(before.dataset_type, DatasetType::Items | DatasetType::Users) {
+        let an = match before.dataset_type {
+            DatasetType::Actions => "Actions",
+            DatasetType::ActionInteractions => "Action_Interactions",
+            _ => "Interactions",
+        };
         return Err(ApiError::invalid(format!(
-            "{} is an Interactions dataset; only the schemas of Items and Users datasets can be replaced.",
+            "{} is an {an} dataset; only the schemas of Items and Users datasets can be replaced.",
             before.arn
         )));
     }

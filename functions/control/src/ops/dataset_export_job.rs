@@ -1,7 +1,7 @@
 //! Export jobs.
 
-use domain::resource::{Dataset, DatasetExportJob, Job};
-use domain::{Lifecycle, ResourceKind};
+use domain::resource::{Dataset, DatasetExportJob, DatasetType, Job};
+use domain::{ApiError, Lifecycle, ResourceKind};
 use wire::dataset_export_job::{self as shapes, CreateDatasetExportJob};
 use wire::shape::Shape;
 use wire::{Member, Members};
@@ -22,6 +22,12 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateDatasetExportJob::parse(members)?;
     let tags = wire::tags::given(members)?;
     let dataset = control.active_parent::<Dataset>(&request.dataset).await?;
+    if matches!(dataset.value.dataset_type, DatasetType::Actions | DatasetType::ActionInteractions) {
+        return Err(ApiError::invalid(format!(
+            "{} cannot be exported: Interactions, Items and Users datasets can.",
+            dataset.value.arn
+        )));
+    }
     let kind = ResourceKind::DatasetExportJob;
     control.room_in_flight(kind, control.quotas.exports_in_flight).await?;
     let job = DatasetExportJob {

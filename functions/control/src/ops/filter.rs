@@ -62,6 +62,8 @@ async fn fits(control: &Control, group: &Arn, expression: &Expression) -> Result
         interactions: of(DatasetType::Interactions),
         items: of(DatasetType::Items),
         users: of(DatasetType::Users),
+        actions: of(DatasetType::Actions),
+        action_interactions: of(DatasetType::ActionInteractions),
     };
     check::check(expression, &schemas).map_err(|error| ApiError::invalid(error.to_string()))
 }
@@ -106,6 +108,9 @@ pub(super) async fn of_job(
         ))),
         (Target::Item, Target::User) => Err(ApiError::invalid(format!(
             "The filter {arn} is one of ItemID, for recommendations; user segments need one of UserID."
+        ))),
+        (Target::Action, _) => Err(ApiError::invalid(format!(
+            "The filter {arn} is one of ActionID, for GetActionRecommendations; no job answers with actions."
         ))),
         _ => Ok(Some(filter)),
     }

@@ -33,6 +33,9 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         TrainingMode::Update => Some(updated(control, &solution).await?),
     };
     let interactions = interactions(control, &solution.dataset_group).await?;
+    if let Some(recipe) = solution.recipe.as_ref().map(version::recipe).transpose()? {
+        has_actions(control, recipe, &solution.dataset_group).await?;
+    }
     let kind = ResourceKind::SolutionVersion;
     control.room_in_flight(kind, control.quotas.solution_versions_in_flight).await?;
     let asked = Asked {
@@ -118,6 +121,18 @@ async fn interactions(control: &Control, group: &Arn) -> Result<Parent<Dataset>,
             "import them with CreateDatasetImportJob and wait until the job is ACTIVE",
         )),
     }
+}
+
+/// A recipe of actions needs the dataset of them. What is in it is looked at by the training, because actions
+/// may have been put one by one.
+async fn has_actions(control: &Control, recipe: &Recipe, group: &Arn) -> Result<(), ApiError> {
+    let arn = DatasetType::Actions.arn_in(group)?;
+    if !recipe.reads_actions() || control.resources.get(&arn).await.map_err(ApiError::internal)?.is_some() {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "The dataset group {group} has no Actions dataset to recommend from: create one with CreateDataset first."
+    )))
 }
 
 /// `DescribeSolutionVersion`.

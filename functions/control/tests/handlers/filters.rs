@@ -53,7 +53,7 @@ async fn an_expression_that_does_not_fit_is_refused_with_its_place() {
     let app = App::start().await;
     let group = films(&app).await;
     for (expression, words) in [
-        ("EXCLUDE", "Invalid Expression at character 8: expected ItemID or UserID"),
+        ("EXCLUDE", "Invalid Expression at character 8: expected ItemID, UserID or ActionID"),
         (
             "EXCLUDE ItemID WHERE Items.GENRE IN (\"x\")",
             "character 22: Items.GENRE is no column of the Items dataset, which has ITEM_ID, GENRES",

@@ -82,6 +82,7 @@ fn count(expression: &Expression, items: &Path, options: &ExplainFilter) -> anyh
         interactions: interactions.as_ref().map(|data| &data.schema),
         items: Some(&items.schema),
         users: users.as_ref().map(|data| &data.schema),
+        ..Schemas::default()
     };
     check::check(expression, &schemas)?;
     let items_table = items.table("ITEM_ID")?;

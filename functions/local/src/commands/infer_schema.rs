@@ -37,7 +37,9 @@ pub fn infer(path: &Path, dataset_type: Option<&str>) -> anyhow::Result<Inferred
         None => None,
         Some(word) => match DatasetType::parse(word) {
             Some(dataset_type) => Some(dataset_type),
-            None => bail!("there is no dataset type '{word}'; choose interactions, items or users"),
+            None => bail!(
+                "there is no dataset type '{word}'; choose interactions, items, users, actions or action_interactions"
+            ),
         },
     };
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -50,7 +50,7 @@ fn reading(field: &Field) -> Reading {
         (FieldType::String, _) if field.categorical => Reading::Categorical,
         (FieldType::String, _) => Reading::Text,
         (FieldType::Long, "TIMESTAMP") => Reading::Timestamp,
-        (FieldType::Long, "CREATION_TIMESTAMP") => Reading::CreationTimestamp,
+        (FieldType::Long, "CREATION_TIMESTAMP" | "ACTION_EXPIRATION_TIMESTAMP") => Reading::CreationTimestamp,
         (FieldType::Long, _) => Reading::Long,
         (FieldType::Int, _) => Reading::Int,
         (FieldType::Float, _) => Reading::Float,

@@ -94,7 +94,7 @@ impl Column {
         let guess = |kind, nullable| {
             Some(Guess { name: name.to_owned(), kind, nullable, categorical: false, textual: false })
         };
-        if matches!(name, "USER_ID" | "ITEM_ID" | "TIMESTAMP") && self.empty > 0 {
+        if matches!(name, "USER_ID" | "ITEM_ID" | "ACTION_ID" | "TIMESTAMP") && self.empty > 0 {
             warnings.push(format!(
                 "column {label} ({name}) is empty in {} rows; the import will refuse them: fill them in or remove them",
                 self.empty

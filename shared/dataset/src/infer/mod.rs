@@ -105,6 +105,9 @@ pub fn infer_schema(
 fn guess_type(file: &str, header: &[String]) -> Result<DatasetType, InferError> {
     let taken = vec![false; header.len()];
     let has = |column| names::find(header, column, &taken).is_some();
+    if has("ACTION_ID") {
+        return Ok(if has("USER_ID") { DatasetType::ActionInteractions } else { DatasetType::Actions });
+    }
     match (has("USER_ID"), has("ITEM_ID"), has("TIMESTAMP")) {
         (true, true, _) => Ok(DatasetType::Interactions),
         (false, true, _) => Ok(DatasetType::Items),
@@ -166,6 +169,8 @@ impl Draft<'_> {
             DatasetType::Interactions => &["USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", "EVENT_VALUE"],
             DatasetType::Items => &["ITEM_ID"],
             DatasetType::Users => &["USER_ID"],
+            DatasetType::Actions => &["ACTION_ID"],
+            DatasetType::ActionInteractions => &["USER_ID", "ACTION_ID", "EVENT_TYPE", "TIMESTAMP"],
         };
         let mut taken = vec![false; columns.len()];
         for &name in known {
@@ -226,6 +231,8 @@ impl Draft<'_> {
             ),
             DatasetType::Items => (1, rules::ITEMS_METADATA_MAX),
             DatasetType::Users => (1, rules::USERS_METADATA_MAX),
+            DatasetType::Actions => (1, rules::ACTIONS_METADATA_MAX),
+            DatasetType::ActionInteractions => (4, rules::ACTIONS_METADATA_MAX),
         };
         if self.fields.len() > reserved + max {
             let dropped: Vec<String> =
@@ -242,6 +249,8 @@ impl Draft<'_> {
             DatasetType::Interactions => "Interactions",
             DatasetType::Items => "Items",
             DatasetType::Users => "Users",
+            DatasetType::Actions => "Actions",
+            DatasetType::ActionInteractions => "Action_Interactions",
         };
         let fields: Vec<String> =
             self.fields.iter().map(|(_, guess)| format!("    {}", guess.to_avro())).collect();

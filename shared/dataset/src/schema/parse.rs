@@ -41,7 +41,12 @@ pub(super) fn parse(text: &str) -> Result<Schema, SchemaError> {
     };
     let fields = fields.iter().enumerate().map(|(at, f)| field(at, f)).collect::<Result<Vec<_>, _>>()?;
     check_names(&fields)?;
-    Ok(Schema { dataset_type: DatasetType::parse(name), fields, text: text.to_owned() })
+    // Samples write it without the underscore.
+    let dataset_type = match name.eq_ignore_ascii_case("ActionInteractions") {
+        true => Some(DatasetType::ActionInteractions),
+        false => DatasetType::parse(name),
+    };
+    Ok(Schema { dataset_type, fields, text: text.to_owned() })
 }
 
 fn json_error(text: &str, error: &serde_json::Error) -> SchemaError {

@@ -54,6 +54,7 @@ const NUMBER: &[FieldType] = &[FieldType::Float, FieldType::Double];
 const STRING: &str = "\"string\"";
 const STRING_OR_NULL: &str = "[\"null\", \"string\"]";
 const LONG: &str = "\"long\"";
+const LONG_OR_NULL: &str = "[\"null\", \"long\"]";
 const FLOAT: &str = "\"float\"";
 const FLOAT_OR_NULL: &str = "[\"null\", \"float\"]";
 const SHOP: Option<Domain> = Some(Domain::Ecommerce);
@@ -93,6 +94,24 @@ const ITEMS: &[Reserved] = &[
 
 const USERS: &[Reserved] = &[reserved("USER_ID", TEXT, None, true, STRING)];
 
+const ACTIONS: &[Reserved] = &[
+    reserved("ACTION_ID", TEXT, None, true, STRING),
+    reserved("CREATION_TIMESTAMP", WHOLE, None, false, LONG),
+    reserved("VALUE", WHOLE, None, false, LONG_OR_NULL),
+    reserved("TYPE", TEXT, None, false, STRING_OR_NULL),
+    reserved("ACTION_EXPIRATION_TIMESTAMP", WHOLE, None, false, LONG_OR_NULL),
+    reserved("REPEAT_FREQUENCY", WHOLE, None, false, LONG_OR_NULL),
+];
+
+const ACTION_INTERACTIONS: &[Reserved] = &[
+    reserved("USER_ID", TEXT, None, true, STRING),
+    reserved("ACTION_ID", TEXT, None, true, STRING),
+    reserved("EVENT_TYPE", TEXT, None, true, STRING),
+    reserved("TIMESTAMP", WHOLE, None, true, LONG),
+    reserved("RECOMMENDATION_ID", TEXT, None, false, STRING_OR_NULL),
+    reserved("IMPRESSION", TEXT, None, false, STRING_OR_NULL),
+];
+
 /// Metadata columns an Interactions dataset may have besides the reserved ones.
 pub const INTERACTIONS_METADATA_MAX: usize = 5;
 /// Reserved optional and metadata columns of Interactions together; the guide counts event types in.
@@ -101,15 +120,18 @@ pub const INTERACTIONS_OPTIONAL_MAX: usize = 10;
 pub const ITEMS_METADATA_MAX: usize = 100;
 /// Metadata columns a Users dataset may have.
 pub const USERS_METADATA_MAX: usize = 25;
+/// Metadata columns an Actions dataset may have, and an Action_Interactions dataset besides the reserved ones.
+pub const ACTIONS_METADATA_MAX: usize = 10;
 /// Columns with `"textual": true` an Items dataset may have.
 pub const ITEMS_TEXTUAL_MAX: usize = 1;
 
-/// The column that names a row's subject: rows with the same key replace each other in Items and Users.
+/// The column that names a row's subject: rows with the same key replace each other in Items, Users and Actions.
 pub fn key_column(dataset_type: DatasetType) -> Option<&'static str> {
     match dataset_type {
-        DatasetType::Interactions => None,
+        DatasetType::Interactions | DatasetType::ActionInteractions => None,
         DatasetType::Items => Some("ITEM_ID"),
         DatasetType::Users => Some("USER_ID"),
+        DatasetType::Actions => Some("ACTION_ID"),
     }
 }
 
@@ -123,9 +145,9 @@ pub fn is_always_required(dataset_type: DatasetType, name: &str) -> bool {
     table(dataset_type).iter().any(|field| field.name == name && field.required && field.domain.is_none())
 }
 
-/// Whether the column holds ids of users or items.
+/// Whether the column holds ids of users, items or actions.
 pub fn is_id(name: &str) -> bool {
-    matches!(name, "USER_ID" | "ITEM_ID")
+    matches!(name, "USER_ID" | "ITEM_ID" | "ACTION_ID")
 }
 
 fn table(dataset_type: DatasetType) -> &'static [Reserved] {
@@ -133,6 +155,8 @@ fn table(dataset_type: DatasetType) -> &'static [Reserved] {
         DatasetType::Interactions => INTERACTIONS,
         DatasetType::Items => ITEMS,
         DatasetType::Users => USERS,
+        DatasetType::Actions => ACTIONS,
+        DatasetType::ActionInteractions => ACTION_INTERACTIONS,
     }
 }
 
@@ -141,6 +165,8 @@ fn label(dataset_type: DatasetType) -> String {
         DatasetType::Interactions => "Interactions".into(),
         DatasetType::Items => "Items".into(),
         DatasetType::Users => "Users".into(),
+        DatasetType::Actions => "Actions".into(),
+        DatasetType::ActionInteractions => "Action_Interactions".into(),
     }
 }
 
@@ -220,9 +246,11 @@ fn check_counts(schema: &Schema, dataset_type: DatasetType, rules: &[&Reserved])
     let reserved = |field: &Field| rules.iter().any(|rule| rule.name == field.name);
     let required = |field: &Field| rules.iter().any(|rule| rule.name == field.name && rule.required);
     let metadata = |field: &Field| match dataset_type {
-        DatasetType::Interactions => !reserved(field),
-        // Everything but the key tells something about an item or user.
-        DatasetType::Items | DatasetType::Users => Some(field.name.as_str()) != key_column(dataset_type),
+        DatasetType::Interactions | DatasetType::ActionInteractions => !reserved(field),
+        // Everything but the key tells something about an item, user or action.
+        DatasetType::Items | DatasetType::Users | DatasetType::Actions => {
+            Some(field.name.as_str()) != key_column(dataset_type)
+        }
     };
     let at_most = |what: &'static str, max: usize, names: Vec<&str>| {
         if names.len() <= max {
@@ -245,6 +273,7 @@ fn check_counts(schema: &Schema, dataset_type: DatasetType, rules: &[&Reserved])
         DatasetType::Interactions => INTERACTIONS_METADATA_MAX,
         DatasetType::Items => ITEMS_METADATA_MAX,
         DatasetType::Users => USERS_METADATA_MAX,
+        DatasetType::Actions | DatasetType::ActionInteractions => ACTIONS_METADATA_MAX,
     };
     if let (Some(key), true) = (key_column(dataset_type), columns.is_empty()) {
         return Err(SchemaError::NoMetadata { dataset: label(dataset_type), key });

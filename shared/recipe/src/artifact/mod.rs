@@ -5,6 +5,7 @@
 //! | `model.json` | [`Description`]: recipe, parameters, seed, data, metrics, and size and SHA-256 of the other files |
 //! | `model.safetensors` | the weights, and `popular` (the most popular item numbers) |
 //! | `features.json` | for models with metadata: how cells of metadata turn into rows of weights |
+//! | `actions.json` | for models of actions: the actions by number, and which of them have a probability |
 //! | `items.parquet` | column `ITEM_ID`; row n is the item that the model calls n |
 //!
 //! Histories of users are not copied into it: whoever scores a user live reads them from the snapshot
@@ -20,13 +21,14 @@ mod tensors;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dataset::{IdTable, Interactions};
+use dataset::{Action, IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{self, Algorithm, Exploration, Recipe};
 use domain::resource::Metric;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::actions::NextBestAction;
 use crate::exploration::Freshness;
 use crate::hrnn::metadata::{Fields, Sides};
 use crate::hrnn::{HrnnModel, TensorError};
@@ -45,6 +47,8 @@ pub const DESCRIPTION: &str = "model.json";
 pub const WEIGHTS: &str = "model.safetensors";
 /// Name of the file that says how columns of metadata are read.
 pub const FEATURES: &str = "features.json";
+/// Name of the file with the actions of a model of actions.
+pub const ACTIONS: &str = "actions.json";
 /// Name of the file with the item ids.
 pub const ITEMS: &str = "items.parquet";
 
@@ -104,6 +108,12 @@ pub struct DataDescription {
     /// Of the Users dataset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users_snapshot: Option<String>,
+    /// Of the Actions dataset, where the model recommends actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions_snapshot: Option<String>,
+    /// Of the Action_Interactions dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_interactions_snapshot: Option<String>,
     /// After filters by event.
     pub interactions: usize,
     /// Users with interactions.
@@ -137,6 +147,8 @@ pub struct Origin<'a> {
     pub items_snapshot: Option<&'a str>,
     /// With this snapshot of Users.
     pub users_snapshot: Option<&'a str>,
+    /// With these snapshots of Actions and of Action_Interactions.
+    pub actions_snapshots: [Option<&'a str>; 2],
 }
 
 /// A version read back.
@@ -241,6 +253,11 @@ pub fn to_artifact(
         let json = serde_json::to_vec_pretty(&fields).map_err(|e| ArtifactError::format(FEATURES, e))?;
         files.insert(FEATURES.to_owned(), json);
     }
+    if let Model::NextBestAction(model) = &version.model {
+        let kept = KeptActions { actions: model.actions.clone(), scored: model.scored.clone() };
+        let json = serde_json::to_vec_pretty(&kept).map_err(|e| ArtifactError::format(ACTIONS, e))?;
+        files.insert(ACTIONS.to_owned(), json);
+    }
     let report = &version.report;
     let description = Description {
         format_version: FORMAT_VERSION,
@@ -253,6 +270,8 @@ pub fn to_artifact(
             snapshot: origin.snapshot.to_owned(),
             items_snapshot: origin.items_snapshot.map(str::to_owned),
             users_snapshot: origin.users_snapshot.map(str::to_owned),
+            actions_snapshot: origin.actions_snapshots[0].map(str::to_owned),
+            action_interactions_snapshot: origin.actions_snapshots[1].map(str::to_owned),
             interactions: data.len(),
             users: data.users.len(),
             items: data.items.len(),
@@ -303,7 +322,14 @@ pub fn from_artifact(artifact: &Artifact) -> Result<Loaded, ArtifactError> {
         ),
         false => None,
     };
-    let model = read_model(recipe.algorithm, &weights, items.len(), features)?;
+    let actions = match description.files.contains_key(ACTIONS) {
+        true => Some(
+            serde_json::from_slice::<KeptActions>(artifact.file(ACTIONS)?)
+                .map_err(|e| ArtifactError::format(ACTIONS, e))?,
+        ),
+        false => None,
+    };
+    let model = read_model(recipe.algorithm, &weights, items.len(), features, actions)?;
     let popular = weights.u32("popular")?;
     if popular.iter().any(|&item| item as usize >= items.len()) {
         return Err(ArtifactError::inconsistent(WEIGHTS, "a popular item has no id"));
@@ -341,11 +367,7 @@ fn describe(bytes: &[u8]) -> FileDescription {
 
 fn write_model(model: &Model, weights: &mut Writer) {
     match model {
-        Model::Hrnn(model) => {
-            for tensor in model.to_tensors().into_iter().chain(model.side_tensors()) {
-                weights.f32(tensor.name, &tensor.shape, &tensor.values);
-            }
-        }
+        Model::Hrnn(model) => write_hrnn(model, weights),
         Model::PopularityCount(model) => write_popularity(model, weights),
         Model::Sims(model) => {
             write_popularity(&model.popular, weights);
@@ -366,7 +388,29 @@ fn write_model(model: &Model, weights: &mut Writer) {
             weights.u32("rising.items", model.rising());
             weights.f32("rising.velocity", &[model.velocity().len()], model.velocity());
         }
+        Model::NextBestAction(model) => {
+            write_hrnn(&model.network, weights);
+            weights.f32("actions.mean", &[model.mean.len()], &model.mean.to_vec());
+            for (name, matrix) in
+                [("actions.directions", &model.directions), ("actions.weights", &model.weights)]
+            {
+                weights.f32(name, matrix.shape(), &matrix.iter().copied().collect::<Vec<_>>());
+            }
+        }
     }
+}
+
+fn write_hrnn(model: &HrnnModel, weights: &mut Writer) {
+    for tensor in model.to_tensors().into_iter().chain(model.side_tensors()) {
+        weights.f32(tensor.name, &tensor.shape, &tensor.values);
+    }
+}
+
+/// What stands in `actions.json`.
+#[derive(Serialize, Deserialize)]
+struct KeptActions {
+    actions: Vec<Action>,
+    scored: Vec<bool>,
 }
 
 /// What stands in `features.json`.
@@ -382,8 +426,13 @@ fn read_model(
     weights: &Tensors<'_>,
     items: usize,
     features: Option<FieldsOfSides>,
+    actions: Option<KeptActions>,
 ) -> Result<Model, ArtifactError> {
     match algorithm {
+        Algorithm::NextBestAction => {
+            let network = read_hrnn(weights, items, None)?;
+            read_actions(weights, network, actions).map(Box::new).map(Model::NextBestAction)
+        }
         Algorithm::PopularityCount => Ok(Model::PopularityCount(read_popularity(weights, items)?)),
         Algorithm::Sims => {
             let neighbours = Neighbours {
@@ -407,6 +456,24 @@ fn read_model(
             read_hrnn(weights, items, features).map(Box::new).map(Model::Hrnn)
         }
     }
+}
+
+fn read_actions(
+    weights: &Tensors<'_>,
+    network: HrnnModel,
+    kept: Option<KeptActions>,
+) -> Result<NextBestAction, ArtifactError> {
+    let KeptActions { actions, scored } =
+        kept.ok_or_else(|| ArtifactError::Missing { file: ACTIONS.to_owned() })?;
+    let wrong = || ArtifactError::inconsistent(WEIGHTS, "the weights of actions contradict each other");
+    let matrix = |name: &str| {
+        let (shape, values) = weights.shaped(name)?;
+        let &[rows, columns] = shape.as_slice() else { return Err(wrong()) };
+        ndarray::Array2::from_shape_vec((rows, columns), values).map_err(|_| wrong())
+    };
+    let mean = ndarray::Array1::from_vec(weights.f32("actions.mean")?);
+    let (directions, weights) = (matrix("actions.directions")?, matrix("actions.weights")?);
+    NextBestAction::from_parts(network, (actions, scored), mean, directions, weights).ok_or_else(wrong)
 }
 
 fn read_similar(weights: &Tensors<'_>, items: usize) -> Result<SimilarItems, ArtifactError> {

@@ -137,7 +137,10 @@ fn rounds(jobs: u32, learns: bool) -> Vec<Round> {
 /// Whether fewer passes make a training shorter.
 fn learns_in_passes(recipe: &Recipe) -> bool {
     match recipe.algorithm {
-        Algorithm::Hrnn | Algorithm::ItemAffinity | Algorithm::ItemAttributeAffinity => true,
+        Algorithm::Hrnn
+        | Algorithm::ItemAffinity
+        | Algorithm::ItemAttributeAffinity
+        | Algorithm::NextBestAction => true,
         Algorithm::PopularityCount | Algorithm::Sims | Algorithm::SimilarItems | Algorithm::TrendingNow => {
             false
         }

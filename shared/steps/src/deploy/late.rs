@@ -11,7 +11,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::event::Event;
 use futures::{StreamExt, TryStreamExt, stream};
 use store::{ListKey, Refresh, Shelf};
 
@@ -19,7 +18,7 @@ use super::Deployment;
 use crate::Steps;
 use crate::failure::{Doing, Failure};
 use crate::models::event_filter;
-use crate::refresh::moved_list;
+use crate::refresh::{Doings, moved_list};
 
 /// How far clocks may lie apart. Whoever is scored without need costs one write.
 const CLOCKS_APART_MS: i64 = 60_000;
@@ -27,10 +26,12 @@ const CLOCKS_APART_MS: i64 = 60_000;
 const AT_ONCE: usize = 16;
 
 /// The events of a user or session.
-struct Doings {
+struct Of {
     /// Whether no user is known of any of them.
     anonymous: bool,
-    events: Vec<Event>,
+    /// When the newest came in, in microseconds.
+    received_us: i64,
+    doings: Doings,
 }
 
 impl Deployment {
@@ -40,17 +41,28 @@ impl Deployment {
             return Ok(());
         }
         let group = &self.version.dataset_group;
-        let told = steps.events.all(group).await.doing(|| format!("reading events of {group}"))?;
-        let mut users: BTreeMap<String, Doings> = BTreeMap::new();
-        for told in told {
-            let doings =
-                users.entry(told.user).or_insert_with(|| Doings { anonymous: true, events: Vec::new() });
-            doings.anonymous &= told.anonymous;
-            doings.events.push(told.event);
+        let reading = || format!("reading events of {group}");
+        let told = steps.events.all(group).await.doing(reading)?;
+        let actions = match self.recipe.reads_actions() {
+            true => steps.events.with_actions().all(group).await.doing(reading)?,
+            false => vec![],
+        };
+        let mut users: BTreeMap<String, Of> = BTreeMap::new();
+        let told = told.into_iter().map(|told| (false, told));
+        for (is_action, told) in told.chain(actions.into_iter().map(|told| (true, told))) {
+            let of = users.entry(told.user).or_insert_with(|| Of {
+                anonymous: true,
+                received_us: i64::MIN,
+                doings: Doings::default(),
+            });
+            of.anonymous &= told.anonymous;
+            of.received_us = of.received_us.max(told.event.received_us);
+            let doings = if is_action { &mut of.doings.actions } else { &mut of.doings.items };
+            doings.push(told.event);
         }
         // The training read the events after its version was created.
         let since = (self.version.lifecycle.created.0 - CLOCKS_APART_MS) * 1000;
-        users.retain(|_, doings| doings.events.iter().any(|event| event.received_us >= since));
+        users.retain(|_, of| of.received_us >= since);
         if users.is_empty() {
             return Ok(());
         }
@@ -59,13 +71,13 @@ impl Deployment {
         let explorer = Arc::new(model.explorer(&self.target.exploration)?);
         let total = users.len();
         let written: usize = stream::iter(users)
-            .map(|(user, doings)| {
+            .map(|(user, Of { anonymous, doings, .. })| {
                 let (model, explorer, filter) = (model.clone(), explorer.clone(), filter.clone());
                 async move {
-                    let events = doings.events.len() as u64;
+                    let events = doings.count();
                     let score = move || {
                         let explorer = Option::as_ref(&explorer);
-                        (moved_list(&model, explorer, &filter, &user, &doings.events), user)
+                        (moved_list(&model, explorer, &filter, &user, &doings), user)
                     };
                     let (list, user) = tokio::task::spawn_blocking(score).await.doing(|| "scoring".into())?;
                     let Some(list) = list else { return Ok(0) };
@@ -74,7 +86,7 @@ impl Deployment {
                         key: ListKey::User(&user),
                         list: &list,
                         events,
-                        expires: doings.anonymous.then(|| steps.events.anonymous_until()),
+                        expires: anonymous.then(|| steps.events.anonymous_until()),
                     };
                     let shelf = Shelf::new(&self.campaign.arn, self.target.slot);
                     let written = steps.lists.refresh(shelf, refresh).await;

@@ -130,6 +130,7 @@ impl App {
             dataset_type: DatasetType::Interactions,
             schema,
             active: None,
+            tracking_id: None,
             latest_update: None,
             lifecycle: Lifecycle::active(now),
         })

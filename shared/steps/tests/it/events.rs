@@ -205,6 +205,7 @@ async fn items_that_were_put_one_by_one_follow_the_imported_ones() {
         dataset_type: DatasetType::Items,
         schema: schema.arn,
         active: None,
+        tracking_id: None,
         latest_update: None,
         lifecycle: Lifecycle::active(EpochMillis::now()),
     })

@@ -75,6 +75,7 @@ async fn items_dataset(app: &App, schema: Arn) {
         dataset_type: DatasetType::Items,
         schema,
         active: None,
+        tracking_id: None,
         latest_update: None,
         lifecycle: Lifecycle::active(EpochMillis::now()),
     })

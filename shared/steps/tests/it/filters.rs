@@ -195,6 +195,7 @@ async fn dataset(app: &App, kind: DatasetType, name: &str, columns: &str) {
         dataset_type: kind,
         schema: schema.arn.clone(),
         active: None,
+        tracking_id: None,
         latest_update: None,
         lifecycle: Lifecycle::active(EpochMillis::now()),
     };

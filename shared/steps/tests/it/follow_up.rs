@@ -214,6 +214,7 @@ async fn other_data_waits_for_the_schedule() {
         arn: arn(ResourceKind::Dataset, "films/ITEMS"),
         dataset_type: DatasetType::Items,
         active: Some(Snapshot { manifest_key: "items/manifest.json".into(), rows: 40 }),
+        tracking_id: None,
         latest_update: None,
         ..like
     })

@@ -87,6 +87,7 @@ impl World {
             dataset_type,
             schema: schema.arn.clone(),
             active: None,
+            tracking_id: None,
             latest_update: None,
             lifecycle: Lifecycle::active(now),
         };

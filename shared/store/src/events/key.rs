@@ -44,12 +44,12 @@ pub(super) fn prefix(id: &str) -> String {
     format!("{}:{id}/", id.len())
 }
 
-pub(super) fn row_key(group: &Arn, id: &str, sort: Sort<'_>) -> Row {
+pub(super) fn row_key(group: &Arn, dataset: DatasetType, id: &str, sort: Sort<'_>) -> Row {
     let rest = match sort {
         Sort::Event(id) => format!("e{}", short(id)),
         Sort::Tie => "t".to_owned(),
     };
-    let partition = partition(group, DatasetType::Interactions, id);
+    let partition = partition(group, dataset, id);
     keyed(partition, format!("{}{rest}", prefix(id)))
 }
 
@@ -106,11 +106,11 @@ mod tests {
         let mut keys = HashSet::new();
         for id in ids {
             for event in ids {
-                let key = row_key(&group, id, Sort::Event(event));
+                let key = row_key(&group, DatasetType::Interactions, id, Sort::Event(event));
                 assert!(key[EVENTS.range].as_s().unwrap().len() <= 1_024);
                 assert!(keys.insert(name(&key)), "{id} {event}");
             }
-            assert!(keys.insert(name(&row_key(&group, id, Sort::Tie))));
+            assert!(keys.insert(name(&row_key(&group, DatasetType::Interactions, id, Sort::Tie))));
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
     fn a_key_is_what_it_was_when_the_first_table_was_written() {
         let scope = Scope { region: "us-east-1".into(), account: "000000000000".into() };
         let group = scope.arn(ResourceKind::DatasetGroup, "films");
-        let key = row_key(&group, "42", Sort::Event("e-1"));
+        let key = row_key(&group, DatasetType::Interactions, "42", Sort::Event("e-1"));
         assert_eq!(name(&key), format!("films/INTERACTIONS/{:x} 2:42/ee-1", hash("42") % 16));
         assert_eq!(hash("42") % 16, 2);
     }

@@ -23,8 +23,14 @@ const TIED: &str = "t";
 
 pub(super) type Row = HashMap<String, AttributeValue>;
 
-pub(super) fn of_event(group: &Arn, who: Who<'_>, event: &Event, expires: Option<EpochMillis>) -> Row {
-    let mut row = key::row_key(group, who.id(), Sort::Event(&event.id));
+pub(super) fn of_event(
+    group: &Arn,
+    dataset: DatasetType,
+    who: Who<'_>,
+    event: &Event,
+    expires: Option<EpochMillis>,
+) -> Row {
+    let mut row = key::row_key(group, dataset, who.id(), Sort::Event(&event.id));
     row.insert(OWNER.to_owned(), text(who.id()));
     row.insert(BODY.to_owned(), json(event));
     if matches!(who, Who::Session(_)) {
@@ -34,8 +40,14 @@ pub(super) fn of_event(group: &Arn, who: Who<'_>, event: &Event, expires: Option
     row
 }
 
-pub(super) fn of_tie(group: &Arn, session: &str, user: &str, expires: EpochMillis) -> Row {
-    let mut row = key::row_key(group, session, Sort::Tie);
+pub(super) fn of_tie(
+    group: &Arn,
+    dataset: DatasetType,
+    session: &str,
+    user: &str,
+    expires: EpochMillis,
+) -> Row {
+    let mut row = key::row_key(group, dataset, session, Sort::Tie);
     row.insert(OWNER.to_owned(), text(session));
     row.insert(TIED.to_owned(), text(user));
     expire(&mut row, Some(expires));

@@ -28,8 +28,8 @@ const STEPS_PER_E: f64 = 512.0;
 const FORMAT: u8 = 1 << 4;
 const SCORED: u8 = 1;
 const FALLING: u8 = 2;
-/// Longest id in bytes: [`domain::limits::ID_CHARS_MAX`] characters of four bytes.
-const ID_BYTES_MAX: usize = 4 * domain::limits::ID_CHARS_MAX;
+/// Longest id in bytes: [`domain::limits::ID_CHARS_MAX`] characters of four bytes, and the times of an action.
+const ID_BYTES_MAX: usize = 4 * domain::limits::ID_CHARS_MAX + domain::action::OFFER_BYTES_MAX;
 /// Most items in a list; the API never answers with more than 500.
 const ITEMS_MAX: usize = 10_000;
 

@@ -1,0 +1,79 @@
+//! `GetActionRecommendations`.
+//!
+//! The list of a user is read as that of items is, with one read. Its entries say when they may be answered
+//! ([`Offer`]), because actions expire and may be repeated while nobody writes the list anew.
+
+use std::collections::BTreeMap;
+
+use domain::action::Offer;
+use domain::limits::PRECOMPUTED_RESULTS;
+use domain::recipes::RecipeType;
+use domain::{ApiError, EpochMillis};
+use store::{ListKey, StoredList};
+use wire::runtime::{self, GetActionRecommendations};
+
+use crate::ranking::wrong_recipe;
+use crate::recommendations::{latest, live, remembered};
+use crate::{Campaign, filters};
+
+/// The body of the answer. Fails with `InvalidInput` when the campaign's recipe does not recommend actions.
+pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    let request = GetActionRecommendations::parse(body)?;
+    let wanted = request.num_results;
+    let deployed = campaign.deployments.find(&request.campaign).await?;
+    if deployed.recipe.recipe_type != RecipeType::PersonalizedActions {
+        return Err(wrong_recipe(&deployed, "GetActionRecommendations", "PERSONALIZED_ACTIONS"));
+    }
+    let user = request.user_id.as_deref().ok_or_else(|| {
+        ApiError::invalid(format!(
+            "Required fields for the provided recipe are userId: the recipe {} needs it.",
+            deployed.recipe.arn()
+        ))
+    })?;
+    let (key, no_context) = (ListKey::User(user), BTreeMap::new());
+    if let Some(filter) = &request.filter {
+        // The columns that it tests are where the models are.
+        let filter = filters::applied(campaign, &deployed, filter, Some(user), None).await?;
+        campaign.fell_back();
+        let list = live(campaign, &deployed, key, wanted, &no_context, Some(&filter)).await?;
+        return Ok(body_of(&open(&list)?, wanted));
+    }
+    let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
+        Some(stored) => (deployed, stored),
+        // The slot has lists of another version, so the campaign may have moved on.
+        None => {
+            let deployed = campaign.deployments.find_afresh(&request.campaign).await?;
+            let stored = latest(campaign, &deployed, key).await?;
+            (deployed, stored)
+        }
+    };
+    if stored.key != key {
+        campaign.fell_back();
+    }
+    let offers = open(&stored.list)?;
+    // A list that was cut has more behind it than what is left.
+    if offers.len() >= wanted || stored.list.items.len() < PRECOMPUTED_RESULTS {
+        return Ok(body_of(&offers, wanted));
+    }
+    campaign.fell_back();
+    let list = live(campaign, &deployed, key, wanted, &no_context, None).await?;
+    Ok(body_of(&open(&list)?, wanted))
+}
+
+/// What may be answered now.
+fn open(list: &StoredList) -> Result<Vec<(String, f32)>, ApiError> {
+    let now = EpochMillis::now().0.div_euclid(1000);
+    let mut open = Vec::with_capacity(list.items.len());
+    for (text, &score) in list.items.iter().zip(&list.scores) {
+        let unread = || ApiError::internal(format!("'{text}' in a list of actions is no entry of one"));
+        let offer = Offer::parse(text).ok_or_else(unread)?;
+        if offer.is_open(now) {
+            open.push((offer.id, score));
+        }
+    }
+    Ok(open)
+}
+
+fn body_of(offers: &[(String, f32)], wanted: usize) -> Vec<u8> {
+    runtime::actions(offers.iter().take(wanted).map(|(id, score)| (id.as_str(), *score)))
+}
