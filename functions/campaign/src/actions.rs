@@ -12,6 +12,7 @@ use domain::{ApiError, EpochMillis};
 use store::{ListKey, StoredList};
 use wire::runtime::{self, GetActionRecommendations};
 
+use crate::deployed::Deployed;
 use crate::ranking::wrong_recipe;
 use crate::recommendations::{latest, live, remembered};
 use crate::{Campaign, filters};
@@ -36,7 +37,7 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
         let filter = filters::applied(campaign, &deployed, filter, Some(user), None).await?;
         campaign.fell_back();
         let list = live(campaign, &deployed, key, wanted, &no_context, Some(&filter)).await?;
-        return Ok(body_of(&open(&list)?, wanted));
+        return Ok(body_of(&deployed, &open(&list)?, wanted));
     }
     let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
         Some(stored) => (deployed, stored),
@@ -53,11 +54,11 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
     let offers = open(&stored.list)?;
     // A list that was cut has more behind it than what is left.
     if offers.len() >= wanted || stored.list.items.len() < PRECOMPUTED_RESULTS {
-        return Ok(body_of(&offers, wanted));
+        return Ok(body_of(&deployed, &offers, wanted));
     }
     campaign.fell_back();
     let list = live(campaign, &deployed, key, wanted, &no_context, None).await?;
-    Ok(body_of(&open(&list)?, wanted))
+    Ok(body_of(&deployed, &open(&list)?, wanted))
 }
 
 /// What may be answered now.
@@ -74,6 +75,6 @@ fn open(list: &StoredList) -> Result<Vec<(String, f32)>, ApiError> {
     Ok(open)
 }
 
-fn body_of(offers: &[(String, f32)], wanted: usize) -> Vec<u8> {
-    runtime::actions(offers.iter().take(wanted).map(|(id, score)| (id.as_str(), *score)))
+fn body_of(deployed: &Deployed, offers: &[(String, f32)], wanted: usize) -> Vec<u8> {
+    runtime::actions(deployed.campaign(), offers.iter().take(wanted).map(|(id, score)| (id.as_str(), *score)))
 }

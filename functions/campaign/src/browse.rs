@@ -34,9 +34,9 @@ fn request(scope: &Scope, path: &str, query: &str) -> Result<Vec<u8>, ApiError> 
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match name {
             "explain" => {
-                let flag: bool = value.parse().map_err(|_| {
-                    ApiError::invalid(format!("explain is '{value}'; give true or false."))
-                })?;
+                let flag: bool = value
+                    .parse()
+                    .map_err(|_| ApiError::invalid(format!("explain is '{value}'; give true or false.")))?;
                 body.insert(name.to_owned(), flag.into());
             }
             "numResults" => {

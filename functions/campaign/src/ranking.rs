@@ -33,7 +33,7 @@ pub(crate) async fn personalized(campaign: &Campaign, body: &[u8]) -> Result<Vec
     let items = promotions::plain(&list, usize::MAX);
     let ids = items.iter().map(|item| item.id);
     let shown = shown::columns(campaign, &deployed, ids, &request.metadata_columns).await?;
-    Ok(runtime::ranking(recommendations::predicted(&items, None, shown.as_deref())))
+    Ok(runtime::ranking(deployed.campaign(), recommendations::predicted(&items, None, shown.as_deref())))
 }
 
 /// What to say where a campaign's recipe answers another operation.

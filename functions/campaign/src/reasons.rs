@@ -24,7 +24,9 @@ pub(crate) async fn of(
         return Ok(None);
     }
     let mut reasons = match (deployed.recipe.recipe_type, &request.user_id, &request.item_id) {
-        (RecipeType::RelatedItems, _, Some(item)) => vec![Some(format!("Related to item {item}")); items.len()],
+        (RecipeType::RelatedItems, _, Some(item)) => {
+            vec![Some(format!("Related to item {item}")); items.len()]
+        }
         (RecipeType::UserPersonalization, Some(user), _) if !deployed.recipe.one_for_all() => {
             let ids: Vec<String> = items.iter().map(|item| item.id.to_owned()).collect();
             campaign.live.explain(&deployed.version, user, &ids).await?

@@ -37,7 +37,8 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
     let reasons = reasons::of(campaign, &deployed, &request, &items).await?;
     let reason = |place: usize| reasons.as_ref()?.get(place)?.as_deref();
     let items = predicted(&items, name, shown.as_deref()).enumerate();
-    Ok(runtime::recommendations(items.map(|(place, item)| Predicted { reason: reason(place), ..item })))
+    let items = items.map(|(place, item)| Predicted { reason: reason(place), ..item });
+    Ok(runtime::recommendations(deployed.campaign(), items))
 }
 
 /// Items as they are written; `promotion` is the name of what brought in those that are promoted.

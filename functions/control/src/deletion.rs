@@ -59,7 +59,12 @@ impl Control {
                 let solutions = self.children(ResourceKind::Solution, Some(&group.arn)).await?;
                 let trackers = self.children(ResourceKind::EventTracker, Some(&group.arn)).await?;
                 let filters = self.children(ResourceKind::Filter, Some(&group.arn)).await?;
-                datasets.into_iter().chain(solutions).chain(trackers).chain(filters).next()
+                let deletions = self.children(ResourceKind::DataDeletionJob, Some(&group.arn)).await?;
+                let under_way = |r: &Resource| r.lifecycle().is_some_and(|l| !l.status.is_at_rest());
+                let deletions = deletions.into_iter().filter(under_way);
+                let attributions = self.children(ResourceKind::MetricAttribution, Some(&group.arn)).await?;
+                let others = filters.into_iter().chain(deletions).chain(attributions);
+                datasets.into_iter().chain(solutions).chain(trackers).chain(others).next()
             }
             Resource::Schema(schema) => {
                 let datasets = self.children(ResourceKind::Dataset, None).await?;
@@ -87,6 +92,7 @@ impl Control {
         Ok(unfinished.into_iter().find(|resource| match resource {
             Resource::DatasetImportJob(job) => job.dataset == dataset.arn,
             Resource::DatasetExportJob(job) => job.dataset == dataset.arn,
+            Resource::DataDeletionJob(job) => job.dataset_group == dataset.dataset_group,
             Resource::SolutionVersion(version) => version.dataset_group == dataset.dataset_group,
             _ => false,
         }))

@@ -94,10 +94,11 @@ impl Known {
         let owner = datasets.into_iter().filter_map(|found| Dataset::try_from(found).ok());
         let owner = owner.into_iter().find(|dataset| dataset.tracking_id.as_deref() == Some(tracking_id));
         let unknown = || {
-            ApiError::invalid(format!(
+            let message = format!(
                 "'{tracking_id}' at 'trackingId' is not that of an Action_Interactions dataset: DescribeDataset \
                  tells it."
-            ))
+            );
+            ApiError::new(ErrorKind::ResourceNotFound, message)
         };
         self.read_dataset(&owner.ok_or_else(unknown)?.arn).await.map_err(|error| match error.kind {
             ErrorKind::ResourceNotFound => unknown(),
@@ -117,8 +118,13 @@ impl Known {
         let unknown =
             || ApiError::invalid(format!("'{tracking_id}' at 'trackingId' is not that of an event tracker."));
         let tracker = self.find_tracker(tracking_id).await?.ok_or_else(unknown)?;
+        // PutEvents declares no other error.
+        let in_use = |message: String| match kind {
+            DatasetType::Interactions => ApiError::invalid(message),
+            _ => ApiError::in_use(message),
+        };
         if tracker.lifecycle.status != Status::Active {
-            return Err(ApiError::invalid(format!(
+            return Err(in_use(format!(
                 "The event tracker {} is in status {}; it takes events while it is ACTIVE.",
                 tracker.arn,
                 tracker.lifecycle.status.as_str()
@@ -131,7 +137,7 @@ impl Known {
                 "The dataset group {group} has no {} dataset that events could go to: create one first.",
                 if kind == DatasetType::Interactions { "Interactions" } else { "Action_Interactions" }
             )),
-            ErrorKind::ResourceInUse => ApiError::invalid(error.message),
+            ErrorKind::ResourceInUse => in_use(error.message),
             _ => error,
         })
     }

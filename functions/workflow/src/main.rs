@@ -10,9 +10,10 @@ use std::time::Duration;
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, number};
 use lambda_kit::launch::StateMachines;
+use lambda_kit::log::AttributedLine;
 use lambda_kit::run;
 use steps::live::LiveModels;
-use steps::progress::Silent;
+use steps::progress::{Attributed, Observer, Progress};
 use steps::{ModelCache, Settings, Steps};
 
 #[tokio::main]
@@ -26,7 +27,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         lists: aws.lists(&stack),
         events: aws.events(&stack),
         objects: aws.objects(&stack),
-        observer: Arc::new(Silent),
+        observer: Arc::new(Measures),
         settings: Settings {
             seed: number("SEED", default.seed)?,
             checkpoint_every: Duration::from_secs(number(
@@ -45,4 +46,25 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let workflow = &workflow;
     run::events("workflow", |event| workflow.handle(event)).await
+}
+
+/// Tells CloudWatch what metric attribution finds; nobody watches anything else here.
+struct Measures;
+
+impl Observer for Measures {
+    fn progress(&self, _: Progress) {}
+
+    fn notice(&self, _: &domain::Arn, _: &str) {}
+
+    fn measured(&self, found: &Attributed<'_>) {
+        let line = AttributedLine {
+            metric: found.metric,
+            event_type: found.event_type,
+            dataset_group: found.dataset_group.as_str(),
+            source: found.source,
+            period: found.period,
+            value: found.value,
+        };
+        line.write();
+    }
 }

@@ -46,11 +46,11 @@ enum Stage {
     DeployShard { arn: Arn, index: u32 },
     /// Moves the campaign to the published version.
     DeploySwap { arn: Arn },
-    /// Begins a batch inference, batch segment or export job and lists its files.
+    /// Begins a batch inference, batch segment, export or data deletion job and lists its files or tasks.
     BatchPlan { arn: Arn },
-    /// Answers one file, or writes one.
+    /// Answers one file, writes one, or carries out one task.
     BatchFile { arn: Arn, index: u32 },
-    /// Ends a batch or export job.
+    /// Ends a batch, export or data deletion job.
     BatchFinish { arn: Arn },
     /// Begins what follows from a job that is done.
     FollowUp { arn: Arn },
@@ -294,6 +294,7 @@ fn job(arn: &Arn) -> Option<Job> {
         ResourceKind::BatchInferenceJob => Job::BatchInference(arn.clone()),
         ResourceKind::BatchSegmentJob => Job::BatchSegment(arn.clone()),
         ResourceKind::DatasetExportJob => Job::Export(arn.clone()),
+        ResourceKind::DataDeletionJob => Job::DataDeletion(arn.clone()),
         _ => return None,
     })
 }

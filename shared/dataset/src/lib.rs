@@ -1,12 +1,14 @@
 //! Data: schemas, CSV in, Parquet out, histories in memory.
 //!
 //! Read [`interactions`] first: it is what models are trained on. The way there is
-//! [`schema`] → [`csv`] → [`manifest`] → [`read`], the way back [`export`]; [`infer`] writes a schema for a file that has
+//! [`schema`] → [`csv`] → [`manifest`] → [`read`], the way back [`export`], and [`erase`] takes users out of parts; [`infer`] writes a schema for a file that has
 //! none, and [`synthetic`] makes a data set for demonstrations. No network and no file system: callers bring readers and sinks.
 
 pub mod interactions;
 
 pub mod schema;
+
+pub mod attribution;
 
 pub mod csv;
 
@@ -21,6 +23,8 @@ pub mod descriptions;
 pub mod actions;
 
 pub mod export;
+
+pub mod erase;
 
 pub mod infer;
 
@@ -38,6 +42,7 @@ pub use csv::{
     import_range,
 };
 pub use descriptions::Descriptions;
+pub use erase::{Erased, erase};
 pub use export::{CsvExport, Share};
 pub use infer::{InferError, Inferred, infer_schema};
 pub use interactions::{History, IdTable, Interactions};

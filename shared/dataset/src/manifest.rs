@@ -129,6 +129,30 @@ impl Manifest {
         self.parts.push(part);
     }
 
+    /// Puts other parts in the place of some. `other` says what stands for the part of a key, where that is
+    /// to be something else; a part for which nothing stands leaves. Answers with whether any changed.
+    pub fn replace_parts(&mut self, other: impl Fn(&str) -> Option<Option<ManifestPart>>) -> bool {
+        let (mut changed, mut live) = (false, 0);
+        let first_live = self.imported().len();
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for (number, part) in self.parts.drain(..).enumerate() {
+            let next = match other(&part.key) {
+                None => Some(part),
+                Some(next) => {
+                    changed = true;
+                    next
+                }
+            };
+            if let Some(next) = next {
+                live += usize::from(number >= first_live);
+                parts.push(next);
+            }
+        }
+        self.rows = parts.iter().map(|part| part.rows).sum();
+        (self.parts, self.live_parts) = (parts, live);
+        changed
+    }
+
     /// Notes a file that rows came from.
     pub fn push_source(&mut self, name: impl Into<String>, etag: Option<String>, bytes: u64) {
         self.sources.push(ManifestSource { name: name.into(), etag, bytes });

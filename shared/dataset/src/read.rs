@@ -97,6 +97,11 @@ impl InteractionsReader {
         Self { context, shown: Some(HashMap::new()), ..Self::new(filter) }
     }
 
+    /// Numbers items as `items` does, whichever come first: rows may be gone since it was made.
+    pub fn numbering(self, items: IdTable) -> Self {
+        Self { items, ..self }
+    }
+
     /// Makes room for this many rows, so that columns need not grow, which takes more memory for a while.
     pub fn expecting(mut self, rows: usize) -> Self {
         self.user.reserve_exact(rows);

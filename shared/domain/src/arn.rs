@@ -29,6 +29,8 @@ pub enum ResourceKind {
     EventTracker,
     DatasetExportJob,
     Filter,
+    DataDeletionJob,
+    MetricAttribution,
     /// A kind that Personalize has and that is not built here yet.
     Other,
 }
@@ -51,6 +53,8 @@ impl ResourceKind {
             Self::EventTracker => "event-tracker",
             Self::DatasetExportJob => "dataset-export-job",
             Self::Filter => "filter",
+            Self::DataDeletionJob => "data-deletion-job",
+            Self::MetricAttribution => "metric-attribution",
             Self::Other => "",
         }
     }
@@ -107,6 +111,8 @@ impl Arn {
             ("event-tracker", 1) => ResourceKind::EventTracker,
             ("dataset-export-job", 1) => ResourceKind::DatasetExportJob,
             ("filter", 1) => ResourceKind::Filter,
+            ("data-deletion-job", 1) => ResourceKind::DataDeletionJob,
+            ("metric-attribution", 1) => ResourceKind::MetricAttribution,
             _ => ResourceKind::Other,
         }
     }

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod hyperparameters;
 pub mod limits;
 pub mod recipes;
+pub mod recommendation_id;
 pub mod schedule;
 pub mod slots;
 pub mod status;

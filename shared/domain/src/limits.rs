@@ -78,6 +78,9 @@ pub const FILTER_PARAMETERS_MAX: usize = 25;
 /// Interactions of a user that a filter looks at, for each event type, latest first (guide).
 pub const FILTER_EVENTS_PER_TYPE: usize = 100;
 
+/// Largest input of a data deletion job, in bytes of its files (guide: 100 MB).
+pub const DELETION_BYTES_MAX: u64 = 100 * 1024 * 1024;
+
 /// How many of each resource a deployment may hold. The hosted service's numbers are the default.
 #[derive(Clone, Debug)]
 pub struct Quotas {
@@ -99,6 +102,8 @@ pub struct Quotas {
     pub batch_segment_in_flight: usize,
     /// Export jobs pending or in progress in a region. Ours: the guide names none.
     pub exports_in_flight: usize,
+    /// Data deletion jobs pending or in progress in a dataset group.
+    pub deletions_in_flight: usize,
     /// Filters in a dataset group.
     pub filters_per_group: usize,
     /// Distinct columns over all filters of a dataset group.
@@ -119,6 +124,7 @@ impl Quotas {
             batch_inference_in_flight: most,
             batch_segment_in_flight: most,
             exports_in_flight: most,
+            deletions_in_flight: most,
             filters_per_group: most,
             filter_fields_per_group: most,
         }
@@ -137,6 +143,7 @@ impl Default for Quotas {
             batch_inference_in_flight: 5,
             batch_segment_in_flight: 5,
             exports_in_flight: 5,
+            deletions_in_flight: 5,
             filters_per_group: 30,
             filter_fields_per_group: 20,
         }

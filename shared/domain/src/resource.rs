@@ -37,6 +37,8 @@ pub enum Resource {
     BatchSegmentJob(BatchSegmentJob),
     DatasetExportJob(DatasetExportJob),
     Filter(Filter),
+    DataDeletionJob(DataDeletionJob),
+    MetricAttribution(MetricAttribution),
 }
 
 /// A container for the datasets and models of one application.
@@ -188,6 +190,9 @@ pub struct DatasetImportJob {
     pub role_arn: Option<String>,
     /// Replace or append.
     pub import_mode: ImportMode,
+    /// `publishAttributionMetricsToS3`.
+    #[serde(default)]
+    pub publish_attribution: bool,
     /// Bad rows that may be set aside before the job fails. Zero unless the operator raised it.
     #[serde(default)]
     pub bad_rows_allowed: u64,
@@ -396,6 +401,14 @@ pub struct SolutionVersion {
     pub attempts: u32,
     /// Status and dates.
     pub lifecycle: Lifecycle,
+}
+
+impl SolutionVersion {
+    /// Whose histories they are, and as of when. A trained version changes only where users are deleted from
+    /// the data that it was trained on, and then whoever holds its histories in memory reads them again.
+    pub fn state(&self) -> (Arn, EpochMillis) {
+        (self.arn.clone(), self.lifecycle.updated)
+    }
 }
 
 /// `campaignConfig`, as the caller gave it.
@@ -611,6 +624,80 @@ impl Filter {
     }
 }
 
+/// Removes users with all that is kept of them from a dataset group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataDeletionJob {
+    /// `data-deletion-job/<jobName>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub job_name: String,
+    /// Whose datasets.
+    pub dataset_group: Arn,
+    /// `s3://bucket/users.csv` or `s3://bucket/prefix/`: CSV with the column `USER_ID`.
+    pub data_location: String,
+    /// Echoed to the caller.
+    pub role_arn: String,
+    /// What was removed, once it has ended.
+    #[serde(default)]
+    pub outcome: Option<DataDeletionOutcome>,
+    /// How often the work was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// What a data deletion job did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataDeletionOutcome {
+    /// Rows of the datasets, imported or put one by one, that are there no more.
+    pub num_deleted: u64,
+    /// Where it is written down what was looked through and what was removed.
+    pub receipt_key: String,
+}
+
+/// What the events of a dataset group come to, by where they came from; a group has at most one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricAttribution {
+    /// `metric-attribution/<name>`.
+    pub arn: Arn,
+    /// Unique in the region.
+    pub name: String,
+    /// Whose events.
+    pub dataset_group: Arn,
+    /// What is measured, in the order in which it was asked for.
+    pub metrics: Vec<AttributedMetric>,
+    /// Where reports go.
+    pub output: AttributionOutput,
+    /// Events that came in before this are in a report, or came in before the attribution.
+    pub reported_to: EpochMillis,
+    /// Where the report ends that is being made.
+    #[serde(default)]
+    pub reporting_to: Option<EpochMillis>,
+    /// Status and dates.
+    pub lifecycle: Lifecycle,
+}
+
+/// One metric of an attribution, as the caller gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributedMetric {
+    /// Which events count.
+    pub event_type: String,
+    /// The caller's name for it.
+    pub metric_name: String,
+    /// `SUM(Items.PRICE)`, `SAMPLECOUNT()`.
+    pub expression: String,
+}
+
+/// Where the reports of an attribution go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributionOutput {
+    /// A folder, where files were asked for.
+    pub path: Option<String>,
+    /// Echoed to the caller.
+    pub role_arn: String,
+}
+
 /// A filter as one request applies it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedFilter {
@@ -645,6 +732,8 @@ impl Resource {
             Self::BatchSegmentJob(r) => &r.arn,
             Self::DatasetExportJob(r) => &r.arn,
             Self::Filter(r) => &r.arn,
+            Self::DataDeletionJob(r) => &r.arn,
+            Self::MetricAttribution(r) => &r.arn,
         }
     }
 
@@ -653,8 +742,8 @@ impl Resource {
         self.arn().kind()
     }
 
-    /// What lists filter by: the group of a dataset, solution, event tracker or filter, the dataset of an
-    /// import or export job, the solution of a version or campaign, the version of a batch job.
+    /// What lists filter by: the group of a dataset, solution, event tracker, filter, deletion job or
+    /// metric attribution, the dataset of an import or export job, the solution of a version or campaign, the version of a batch job.
     pub fn parent(&self) -> Option<Arn> {
         match self {
             Self::DatasetGroup(_) | Self::Schema(_) => None,
@@ -668,6 +757,8 @@ impl Resource {
             Self::BatchSegmentJob(r) => Some(r.order.solution_version.clone()),
             Self::DatasetExportJob(r) => Some(r.dataset.clone()),
             Self::Filter(r) => Some(r.dataset_group.clone()),
+            Self::DataDeletionJob(r) => Some(r.dataset_group.clone()),
+            Self::MetricAttribution(r) => Some(r.dataset_group.clone()),
         }
     }
 
@@ -686,6 +777,8 @@ impl Resource {
             Self::BatchSegmentJob(r) => Some(&r.lifecycle),
             Self::DatasetExportJob(r) => Some(&r.lifecycle),
             Self::Filter(r) => Some(&r.lifecycle),
+            Self::DataDeletionJob(r) => Some(&r.lifecycle),
+            Self::MetricAttribution(r) => Some(&r.lifecycle),
         }
     }
 
@@ -704,6 +797,8 @@ impl Resource {
             Self::BatchSegmentJob(r) => Some(&mut r.lifecycle),
             Self::DatasetExportJob(r) => Some(&mut r.lifecycle),
             Self::Filter(r) => Some(&mut r.lifecycle),
+            Self::DataDeletionJob(r) => Some(&mut r.lifecycle),
+            Self::MetricAttribution(r) => Some(&mut r.lifecycle),
         }
     }
 }
@@ -739,7 +834,9 @@ conversions!(
     EventTracker,
     BatchSegmentJob,
     DatasetExportJob,
-    Filter
+    Filter,
+    DataDeletionJob,
+    MetricAttribution
 );
 
 /// Work that goes on after the call that asked for it has been answered.
@@ -760,6 +857,8 @@ pub enum Job {
     BatchSegment(Arn),
     /// Write a dataset as CSV.
     Export(Arn),
+    /// Remove users from a dataset group.
+    DataDeletion(Arn),
     /// Remove a resource with everything that hangs on it.
     Delete(Arn),
 }
@@ -774,6 +873,7 @@ impl Job {
             | Self::BatchInference(a)
             | Self::BatchSegment(a)
             | Self::Export(a)
+            | Self::DataDeletion(a)
             | Self::Delete(a) => a,
         }
     }

@@ -64,10 +64,11 @@ impl Tags {
 }
 
 /// Fails with `InvalidInput` for what carries no tags in Personalize (guide, "Tagging resources"): schemas,
-/// and what the service owns.
+/// metric attributions, and what the service owns.
 pub fn must_be_taggable(arn: &Arn) -> Result<(), ApiError> {
     let what = match arn.kind() {
         ResourceKind::Schema => "A schema",
+        ResourceKind::MetricAttribution => "A metric attribution",
         ResourceKind::Recipe => "A recipe",
         ResourceKind::Algorithm => "An algorithm",
         ResourceKind::FeatureTransformation => "A feature transformation",

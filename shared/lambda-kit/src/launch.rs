@@ -32,7 +32,7 @@ pub struct StartError {
 
 impl StateMachines {
     /// Reads `STATE_MACHINE_PREFIX`, the state machines' ARNs up to `import`, `train`, `deploy`,
-    /// `batch` and `delete`. Exports go through `batch`.
+    /// `batch` and `delete`. Exports and data deletions go through `batch`.
     pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         Ok(Self { aws: aws.clone(), prefix: required("STATE_MACHINE_PREFIX")? })
     }
@@ -43,7 +43,7 @@ impl StateMachines {
             Job::Import(_) => "import",
             Job::Train(_) => "train",
             Job::Deploy(_) => "deploy",
-            Job::BatchInference(_) | Job::BatchSegment(_) | Job::Export(_) => "batch",
+            Job::BatchInference(_) | Job::BatchSegment(_) | Job::Export(_) | Job::DataDeletion(_) => "batch",
             Job::Delete(_) => "delete",
         };
         let machine = format!("{}{kind}", self.prefix);

@@ -12,6 +12,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// Namespace of all metrics.
 pub const NAMESPACE: &str = "Osusume";
+/// Namespace of the metrics that callers name in metric attributions.
+pub const ATTRIBUTION_NAMESPACE: &str = "Osusume/Attribution";
 
 /// Sends `tracing` events to standard output as JSON lines; `LOG_LEVEL` says from which level on.
 pub fn init() {
@@ -115,6 +117,60 @@ impl Line<'_> {
     }
 }
 
+/// What the events of one source and one quarter of an hour come to, as a metric of the caller's name with
+/// the dataset group and the source as dimensions. CloudWatch leaves out what is older than two weeks, so
+/// that is not written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttributedLine<'a> {
+    /// The caller's name for the metric.
+    pub metric: &'a str,
+    /// Which events counted.
+    pub event_type: &'a str,
+    /// ARN of the dataset group.
+    pub dataset_group: &'a str,
+    /// Where the events came from.
+    pub source: &'a str,
+    /// When the quarter begins, in epoch seconds.
+    pub period: i64,
+    /// The sum.
+    pub value: f64,
+}
+
+impl AttributedLine<'_> {
+    /// The line as JSON; nothing where it is too old.
+    pub fn to_json(&self, now: SystemTime) -> Option<Value> {
+        const TWO_WEEKS_S: i64 = 14 * 86_400;
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        // The member of the value must not be one of those beside it.
+        let metric = match self.metric {
+            name @ ("_aws" | "DatasetGroup" | "EventAttributionSource" | "eventType") => format!("{name} "),
+            name => name.to_owned(),
+        };
+        let declared = json!([{ "Name": metric }]);
+        let dimensions = json!([["DatasetGroup", "EventAttributionSource"]]);
+        let mut line = json!({
+            "DatasetGroup": self.dataset_group,
+            "EventAttributionSource": self.source,
+            "eventType": self.event_type,
+            "_aws": {
+                "Timestamp": self.period * 1000,
+                "CloudWatchMetrics": [
+                    { "Namespace": ATTRIBUTION_NAMESPACE, "Dimensions": dimensions, "Metrics": declared }
+                ],
+            },
+        });
+        line[metric] = json!(self.value);
+        (now - self.period < TWO_WEEKS_S).then_some(line)
+    }
+
+    /// Writes the line to standard output.
+    pub fn write(&self) {
+        if let Some(line) = self.to_json(SystemTime::now()) {
+            let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +203,30 @@ mod tests {
         for dimension in declared["Dimensions"][0].as_array().unwrap() {
             assert!(json[dimension.as_str().unwrap()].is_string(), "{dimension} has a value beside it");
         }
+    }
+
+    #[test]
+    fn what_events_come_to_is_a_metric_of_its_quarter_of_an_hour() {
+        let line = AttributedLine {
+            metric: "revenue",
+            event_type: "Purchase",
+            dataset_group: "arn:aws:personalize:us-east-1:000000000000:dataset-group/films",
+            source: "mail",
+            period: 1_700_000_100,
+            value: 12.5,
+        };
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let json = line.to_json(at(1_700_001_000)).unwrap();
+        assert_eq!((&json["revenue"], &json["EventAttributionSource"]), (&json!(12.5), &json!("mail")));
+        assert_eq!(json["_aws"]["Timestamp"], 1_700_000_100_000_i64);
+        let declared = &json["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(declared["Metrics"][0]["Name"], "revenue");
+        for dimension in declared["Dimensions"][0].as_array().unwrap() {
+            assert!(json[dimension.as_str().unwrap()].is_string(), "{dimension} has a value beside it");
+        }
+        assert_eq!(line.to_json(at(1_700_000_100 + 14 * 86_400)), None);
+        // A name that another member has.
+        let json = AttributedLine { metric: "eventType", ..line }.to_json(at(1_700_001_000)).unwrap();
+        assert_eq!((&json["eventType"], &json["eventType "]), (&json!("Purchase"), &json!(12.5)));
     }
 }

@@ -24,6 +24,8 @@ pub(crate) async fn delete(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
         }
         // Its datasets are gone, and what was on its way to them while they went may have arrived.
         Resource::DatasetGroup(group) => {
+            remove_children(steps, ResourceKind::DataDeletionJob, arn).await?;
+            remove_objects(steps, &keys::deletion_receipts_prefix(arn)).await?;
             for dataset in DatasetType::ALL {
                 remove_live(steps, &group.arn, dataset).await?;
             }
@@ -86,8 +88,12 @@ async fn remove_live(steps: &Steps, group: &Arn, dataset: DatasetType) -> Result
 async fn remove_children(steps: &Steps, kind: ResourceKind, parent: &Arn) -> Result<(), Failure> {
     let children = steps.resources.list_all(kind, Some(parent)).await;
     for child in children.doing(|| format!("listing what belongs to {parent}"))? {
-        let in_stages =
-            [ResourceKind::BatchInferenceJob, ResourceKind::BatchSegmentJob, ResourceKind::DatasetExportJob];
+        let in_stages = [
+            ResourceKind::BatchInferenceJob,
+            ResourceKind::BatchSegmentJob,
+            ResourceKind::DatasetExportJob,
+            ResourceKind::DataDeletionJob,
+        ];
         if in_stages.contains(&kind) {
             remove_objects(steps, &keys::batch_prefix(child.arn())).await?;
         }

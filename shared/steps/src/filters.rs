@@ -171,7 +171,9 @@ impl Filters {
         let put = self.newest.put(group, kind).await?;
         let load = async {
             let (schema, parts) = match &dataset {
-                Some(dataset) => self.newest.snapshot(dataset).await.map(|(schema, parts)| (Some(schema), parts))?,
+                Some(dataset) => {
+                    self.newest.snapshot(dataset).await.map(|(schema, parts)| (Some(schema), parts))?
+                }
                 None => (None, vec![]),
             };
             let known = model.loaded.model.actions().map_or(&[][..], |model| &model.actions);

@@ -58,7 +58,8 @@ impl Steps {
         Ok(follow_up)
     }
 
-    /// What is due on its schedule, and whatever should have followed from a job and did not.
+    /// What is due on its schedule, whatever should have followed from a job and did not, and reports of what
+    /// events come to.
     pub async fn follow_up_all(&self) -> Result<FollowUp, Failure> {
         let mut follow_up = FollowUp::default();
         for solution in self.children::<Solution>(ResourceKind::Solution, None).await? {
@@ -66,6 +67,7 @@ impl Steps {
         }
         let campaigns = self.children(ResourceKind::Campaign, None).await?;
         self.move_on(campaigns, Occasion::Schedule, &mut follow_up).await;
+        follow_up.failures.extend(self.report_events(EpochMillis::now()).await);
         Ok(follow_up)
     }
 
@@ -150,7 +152,7 @@ impl Steps {
         }
     }
 
-    async fn children<R: TryFrom<domain::Resource>>(
+    pub(crate) async fn children<R: TryFrom<domain::Resource>>(
         &self,
         kind: ResourceKind,
         parent: Option<&Arn>,

@@ -55,9 +55,19 @@ pub fn deployment_prefix(campaign: &Arn, version: &Arn) -> String {
     format!("{}{}/", deployments_prefix(campaign), version.tail())
 }
 
-/// What the stages of a batch or export job leave for each other. Jobs of different kinds may share a name.
+/// What the stages of a batch, export or deletion job leave for each other. Jobs of different kinds may share a name.
 pub fn batch_prefix(job: &Arn) -> String {
     format!("{INTERNAL}{}/{}/", job.kind().segment(), job.tail())
+}
+
+/// What a data deletion job says that it did.
+pub fn deletion_receipt(group: &Arn, job: &Arn) -> String {
+    format!("{INTERNAL}data-deletions/{}/{}.json", group.tail(), job.tail())
+}
+
+/// Receipts of all data deletion jobs of a group.
+pub fn deletion_receipts_prefix(group: &Arn) -> String {
+    format!("{INTERNAL}data-deletions/{}/", group.tail())
 }
 
 /// Where an upload goes that shall import itself.

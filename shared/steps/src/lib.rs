@@ -10,8 +10,10 @@
 pub mod run;
 
 mod actions;
+pub mod attribution;
 pub mod batch;
 mod checkpoints;
+pub mod data_deletion;
 pub mod delete;
 pub mod deploy;
 pub mod described;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use dataset::EventFilter;
 use domain::resource::{AppliedFilter, SolutionVersion};
@@ -16,7 +17,7 @@ use crate::described::{Described, DescribedItems, Shown};
 use crate::failure::{Doing, Failure};
 use crate::filters::{Filters, Prepared};
 use crate::models::{ServedModel, event_filter, recipe_of};
-use crate::newest::Newest;
+use crate::newest::{FRESH_FOR, Newest};
 use crate::refresh::{Doings, Past, Versions};
 use crate::{ModelCache, Steps};
 
@@ -173,19 +174,27 @@ impl LiveModels {
 
     /// A version's model with the imported histories.
     pub(crate) async fn model(&self, version: &SolutionVersion) -> Result<Arc<ServedModel>, Failure> {
-        self.models.get(&version.arn, self.steps.imported_model(version)).await
+        let state = version.state();
+        // What it held before users were deleted is not kept beside it.
+        self.models.retain(|kept| kept.0 != state.0 || *kept == state).await;
+        self.models.get(&state, self.steps.imported_model(version)).await
     }
 
-    /// A version, which is read once: it never changes after it was trained.
+    /// A version, as it was at most [`FRESH_FOR`] ago.
     pub(crate) async fn version(&self, arn: &Arn) -> Result<Option<Arc<SolutionVersion>>, Failure> {
-        if let Some(version) = self.versions.lock().await.get(arn) {
+        if let Some((read, version)) = self.versions.lock().await.get(arn)
+            && read.elapsed() < FRESH_FOR
+        {
             return Ok(Some(version.clone()));
         }
         let found = self.steps.resources.get_as::<SolutionVersion>(arn).await;
-        let Some(found) = found.doing(|| format!("reading {arn}"))? else { return Ok(None) };
+        let Some(found) = found.doing(|| format!("reading {arn}"))? else {
+            self.versions.lock().await.remove(arn);
+            return Ok(None);
+        };
         let version = Arc::new(found.value);
         if version.lifecycle.status == Status::Active {
-            self.versions.lock().await.insert(arn.clone(), version.clone());
+            self.versions.lock().await.insert(arn.clone(), (Instant::now(), version.clone()));
         }
         Ok(Some(version))
     }

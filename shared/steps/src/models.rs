@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dataset::manifest::ManifestPart;
-use dataset::{EventFilter, History, Interactions, Manifest};
+use dataset::{EventFilter, History, IdTable, Interactions, Manifest};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Exploration, ITEM_EXPLORATION, Recipe};
 use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
@@ -293,9 +293,11 @@ impl Steps {
         let snapshots = Snapshots::of(&loaded.description.data);
         let manifest = self.manifest(&snapshots.interactions).await?;
         let parts = if imported { manifest.imported().to_vec() } else { manifest.parts.clone() };
-        let mut data = self.read_parts(version, recipe, &manifest, parts).await?;
-        if snapshots.items.is_some() {
-            // Imported rows come first, so both number items alike; now also those that came in live.
+        // As the model numbers them: rows may have left since it was trained, and those that came in live
+        // may be left out.
+        let items = Some(IdTable::clone(&loaded.items));
+        let mut data = self.read_parts(version, recipe, &manifest, parts, items).await?;
+        if data.items.len() == loaded.items.len() {
             data.items = loaded.items.clone();
         }
         self.describe(&mut data, &snapshots).await?;

@@ -80,6 +80,26 @@ pub trait Observer: Send + Sync {
 
     /// Something that a user wants to know and that is no failure, for example how a header was read.
     fn notice(&self, arn: &Arn, text: &str);
+
+    /// A number that metric attribution has found.
+    fn measured(&self, _: &Attributed<'_>) {}
+}
+
+/// What the events of one source and one quarter of an hour come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attributed<'a> {
+    /// Whose events.
+    pub dataset_group: &'a Arn,
+    /// The caller's name for the metric.
+    pub metric: &'a str,
+    /// Which events counted.
+    pub event_type: &'a str,
+    /// Where they came from.
+    pub source: &'a str,
+    /// When the quarter begins, in epoch seconds.
+    pub period: i64,
+    /// The sum.
+    pub value: f64,
 }
 
 /// Watches nothing.

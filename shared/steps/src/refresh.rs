@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use dataset::{ActionEvent, EventFilter, History, Outcome};
 use domain::event::Event;
@@ -231,5 +232,5 @@ fn slots(campaign: &Campaign) -> Vec<(Slot, Arn, BTreeMap<String, String>)> {
     slots
 }
 
-/// The versions that campaigns point at. A version never changes once it is trained.
-pub(crate) type Versions = HashMap<Arn, Arc<SolutionVersion>>;
+/// The versions that campaigns point at, and when each was read.
+pub(crate) type Versions = HashMap<Arn, (Instant, Arc<SolutionVersion>)>;

@@ -6,7 +6,8 @@
 
 use domain::limits::ATTEMPTS_MAX;
 use domain::resource::{
-    BatchInferenceJob, BatchSegmentJob, Campaign, DatasetExportJob, DatasetImportJob, Job, SolutionVersion,
+    BatchInferenceJob, BatchSegmentJob, Campaign, DataDeletionJob, DatasetExportJob, DatasetImportJob, Job,
+    SolutionVersion,
 };
 use domain::status::{Lifecycle, Status};
 use domain::{Arn, EpochMillis, Resource};
@@ -14,7 +15,7 @@ use store::resources::UpdateError;
 
 use crate::deploy::Target;
 use crate::failure::{Doing, Failure, chain};
-use crate::{Steps, batch, delete, deploy, export, import, keys, train};
+use crate::{Steps, batch, data_deletion, delete, deploy, export, import, keys, train};
 
 /// A resource that a job brings from `CREATE PENDING` to its end.
 pub(crate) trait Work:
@@ -56,6 +57,7 @@ work!(
     BatchInferenceJob => batch::answer,
     BatchSegmentJob => batch::answer,
     DatasetExportJob => export::export,
+    DataDeletionJob => data_deletion::delete_users,
 );
 
 impl Work for SolutionVersion {
@@ -114,6 +116,10 @@ impl Steps {
                 self.attempt::<DatasetExportJob>(arn).await?;
                 self.clear(keys::batch_prefix(arn)).await
             }
+            Job::DataDeletion(arn) => {
+                self.attempt::<DataDeletionJob>(arn).await?;
+                self.clear(keys::batch_prefix(arn)).await
+            }
             Job::Delete(arn) => delete::delete(self, arn).await,
         }
     }
@@ -130,6 +136,7 @@ impl Steps {
             Job::BatchInference(_) => matches!(self.begin::<BatchInferenceJob>(arn).await?, Begun::Go(_)),
             Job::BatchSegment(_) => matches!(self.begin::<BatchSegmentJob>(arn).await?, Begun::Go(_)),
             Job::Export(_) => matches!(self.begin::<DatasetExportJob>(arn).await?, Begun::Go(_)),
+            Job::DataDeletion(_) => matches!(self.begin::<DataDeletionJob>(arn).await?, Begun::Go(_)),
             Job::Delete(_) => true,
         })
     }
@@ -146,6 +153,11 @@ impl Steps {
             Job::BatchInference(_) => self.end::<BatchInferenceJob>(arn, how()).await,
             Job::BatchSegment(_) => self.end::<BatchSegmentJob>(arn, how()).await,
             Job::Export(_) => self.end::<DatasetExportJob>(arn, how()).await,
+            Job::DataDeletion(_) => {
+                self.end::<DataDeletionJob>(arn, how()).await?;
+                // The list of users must not outlive the job.
+                self.clear(keys::batch_prefix(arn)).await
+            }
             // A deletion that failed stays pending and is begun again at the next start.
             Job::Delete(_) => Ok(()),
         }
@@ -175,6 +187,7 @@ impl Steps {
                 Resource::BatchInferenceJob(_) => Some(Job::BatchInference(arn)),
                 Resource::BatchSegmentJob(_) => Some(Job::BatchSegment(arn)),
                 Resource::DatasetExportJob(_) => Some(Job::Export(arn)),
+                Resource::DataDeletionJob(_) => Some(Job::DataDeletion(arn)),
                 _ => None,
             },
         }

@@ -6,7 +6,8 @@
 //! meanwhile does nothing and is no failure. What the stages leave for each other is removed at the
 //! end, and by the next plan where there was none.
 //!
-//! The stages are in `deploy/shards.rs` and `batch/shards.rs`; an export is shared out in `export.rs`.
+//! The stages are in `deploy/shards.rs` and `batch/shards.rs`; an export is shared out in `export.rs`,
+//! a data deletion in `data_deletion/`.
 
 use domain::{Arn, Status};
 use futures::{StreamExt, TryStreamExt, stream};

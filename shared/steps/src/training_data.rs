@@ -3,8 +3,8 @@
 
 use dataset::manifest::ManifestPart;
 use dataset::{
-    Action, ActionEventsReader, ActionsReader, EventFilter, Interactions, InteractionsReader, Manifest,
-    ReadError, Schema, Table, TableReader,
+    Action, ActionEventsReader, ActionsReader, EventFilter, IdTable, Interactions, InteractionsReader,
+    Manifest, ReadError, Schema, Table, TableReader,
 };
 use domain::recipes::Recipe;
 use domain::resource::{DatasetType, SolutionVersion};
@@ -90,7 +90,7 @@ impl Steps {
     ) -> Result<Interactions, Failure> {
         let manifest = self.manifest(&snapshots.interactions).await?;
         let parts = manifest.parts.clone();
-        let mut data = self.read_parts(version, recipe, &manifest, parts).await?;
+        let mut data = self.read_parts(version, recipe, &manifest, parts, None).await?;
         self.describe(&mut data, snapshots).await?;
         if let Some(key) = &snapshots.actions {
             let actions = self.actions(key).await?;
@@ -162,12 +162,14 @@ impl Steps {
         Ok(Some(reader.finish()))
     }
 
+    /// The interactions of some parts; `items` numbers them where a model does already.
     pub(crate) async fn read_parts(
         &self,
         version: &SolutionVersion,
         recipe: &Recipe,
         manifest: &Manifest,
         parts: Vec<ManifestPart>,
+        items: Option<IdTable>,
     ) -> Result<Interactions, Failure> {
         let filter = event_filter(version)?;
         // With a filter nobody knows how many rows are left.
@@ -183,7 +185,7 @@ impl Steps {
             }
             false => InteractionsReader::new(filter),
         };
-        let mut reader = reader.expecting(rows);
+        let mut reader = reader.expecting(rows).numbering(items.unwrap_or_default());
         for part in parts {
             let bytes = self.part(&part).await?;
             // One part at a time, so that the compressed data never lies in memory as a whole.

@@ -4,6 +4,7 @@
 //! user is not known stands for a user of its own until it is seen with one; [`Events::tie`] then writes
 //! down whose session it is and hands the events over.
 
+mod forget;
 mod key;
 mod row;
 
@@ -17,6 +18,8 @@ use domain::resource::DatasetType;
 use domain::{Arn, EpochMillis};
 use futures::{StreamExt, TryStreamExt, stream};
 
+pub use self::forget::Kept;
+pub use self::key::PARTITIONS;
 use self::key::{Sort, partition, partitions};
 use self::row::Row;
 use crate::error::StoreError;

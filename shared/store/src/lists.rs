@@ -12,9 +12,9 @@ mod shelf;
 mod stamp;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::Arn;
-use futures::Stream;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 pub use self::codec::{DecodeError, EncodeError, SCORE_RELATIVE_ERROR_MAX, StoredList};
 pub use self::key::ListKey;
@@ -32,6 +32,9 @@ const EVENTS: &str = "e";
 /// Attribute of an encoded list. One letter, because attribute names count towards the 1 KiB that
 /// one write unit covers.
 const LIST: &str = "l";
+
+/// Lists that are removed one by one at a time.
+const DELETES_AT_ONCE: usize = 16;
 
 /// What a shelf has for a version and a key.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,6 +157,25 @@ impl Lists {
             deleted += self.delete_partition(&partition).await?;
         }
         Ok(deleted)
+    }
+
+    /// Removes the lists of some users from a shelf, of whatever version, and answers with how many there
+    /// were.
+    pub async fn forget(&self, shelf: Shelf<'_>, users: &[String]) -> Result<u64, StoreError> {
+        let id = ShelfId::of(shelf);
+        let keys: Vec<_> = users.iter().map(|user| id.row_key(&ListKey::User(user))).collect();
+        stream::iter(keys)
+            .map(|key| async move {
+                // One by one, because only so does DynamoDB tell what there was.
+                let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+                let deleted = delete.return_values(ReturnValue::AllOld).send().await;
+                let deleted =
+                    deleted.map_err(|e| StoreError::call("delete", &self.table, shelf.to_string(), e))?;
+                Ok(u64::from(deleted.attributes.is_some_and(|row| !row.is_empty())))
+            })
+            .buffer_unordered(DELETES_AT_ONCE)
+            .try_fold(0, |sum, one| async move { Ok(sum + one) })
+            .await
     }
 
     fn writer(&self) -> publish::Writer<'_> {

@@ -20,6 +20,8 @@ pub struct CreateDatasetImportJob {
     pub role_arn: Option<String>,
     /// FULL unless the caller says otherwise.
     pub import_mode: ImportMode,
+    /// Whether a report of the rows is written where the group's metric attribution says.
+    pub publish_attribution: bool,
 }
 
 impl CreateDatasetImportJob {
@@ -31,12 +33,13 @@ impl CreateDatasetImportJob {
         let data_location = source.required("dataLocation", |m| m.s3_path("Invalid Data location."))?;
         let role_arn = members.optional("roleArn", Member::role_arn)?;
         let mode = members.optional("importMode", |m| m.word(&["FULL", "INCREMENTAL"]))?;
-        members.not_available("publishAttributionMetricsToS3", "publishing of attribution metrics")?;
+        let publish_attribution = members.optional("publishAttributionMetricsToS3", |m| m.flag())?;
         let import_mode = match mode {
             Some("INCREMENTAL") => ImportMode::Incremental,
             _ => ImportMode::Full,
         };
-        Ok(Self { job_name, dataset, data_location, role_arn, import_mode })
+        let publish_attribution = publish_attribution.unwrap_or(false);
+        Ok(Self { job_name, dataset, data_location, role_arn, import_mode, publish_attribution })
     }
 }
 
@@ -46,7 +49,7 @@ pub fn describe(job: &DatasetImportJob) -> Value {
         .arn("datasetArn", &job.dataset)
         .with("dataSource", Shape::new().with("dataLocation", job.data_location.as_str()))
         .with_some("roleArn", job.role_arn.as_deref())
-        .with("publishAttributionMetricsToS3", false)
+        .with("publishAttributionMetricsToS3", job.publish_attribution)
         .into()
 }
 

@@ -6,7 +6,7 @@ use domain::limits::{
     ACTION_RESULTS_DEFAULT, ACTION_RESULTS_MAX, FILTER_PARAMETERS_MAX, ID_CHARS_MAX, INPUT_LIST_MAX,
     METADATA_COLUMNS_MAX, NUM_RESULTS_DEFAULT, NUM_RESULTS_MAX, RESULTS_WITH_METADATA_MAX,
 };
-use domain::{ApiError, Arn, ResourceKind};
+use domain::{ApiError, Arn, ResourceKind, recommendation_id};
 
 use crate::members::{Document, Member, Members, violated};
 
@@ -315,26 +315,26 @@ pub struct Predicted<'a> {
     pub reason: Option<&'a str>,
 }
 
-/// The body of a `GetRecommendations` answer.
-pub fn recommendations<'a>(items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
-    predicted_items("itemList", items)
+/// The body of a `GetRecommendations` answer, whose id says that it is of `answered`.
+pub fn recommendations<'a>(answered: &Arn, items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
+    predicted_items(answered, "itemList", items)
 }
 
 /// The body of a `GetPersonalizedRanking` answer.
-pub fn ranking<'a>(items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
-    predicted_items("personalizedRanking", items)
+pub fn ranking<'a>(answered: &Arn, items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
+    predicted_items(answered, "personalizedRanking", items)
 }
 
 /// The body of a `GetActionRecommendations` answer: ids with their scores.
-pub fn actions<'a>(actions: impl Iterator<Item = (&'a str, f32)>) -> Vec<u8> {
+pub fn actions<'a>(answered: &Arn, actions: impl Iterator<Item = (&'a str, f32)>) -> Vec<u8> {
     let list: Vec<serde_json::Value> = actions
         .map(|(id, score)| serde_json::json!({ "actionId": id, "score": seven_decimals(score) }))
         .collect();
-    let id = format!("RID-{}", uuid::Uuid::new_v4());
+    let id = recommendation_id::of(answered, uuid::Uuid::new_v4().as_u128());
     serde_json::json!({ "actionList": list, "recommendationId": id }).to_string().into_bytes()
 }
 
-fn predicted_items<'a>(member: &str, items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
+fn predicted_items<'a>(answered: &Arn, member: &str, items: impl Iterator<Item = Predicted<'a>>) -> Vec<u8> {
     let mut body = Vec::with_capacity(64 + 48 * items.size_hint().0);
     body.extend_from_slice(b"{\"");
     body.extend_from_slice(member.as_bytes());
@@ -363,8 +363,8 @@ fn predicted_items<'a>(member: &str, items: impl Iterator<Item = Predicted<'a>>)
         }
         body.push(b'}');
     }
-    body.extend_from_slice(b"],\"recommendationId\":\"RID-");
-    body.extend_from_slice(uuid::Uuid::new_v4().hyphenated().encode_lower(&mut [0; 36]).as_bytes());
+    body.extend_from_slice(b"],\"recommendationId\":\"");
+    body.extend_from_slice(recommendation_id::of(answered, uuid::Uuid::new_v4().as_u128()).as_bytes());
     body.extend_from_slice(b"\"}");
     body
 }
@@ -514,7 +514,8 @@ mod tests {
 
         let long = "ぬ".repeat(300);
         let item = Predicted { id: "a", reason: Some(&long), ..Predicted::default() };
-        let value: Value = serde_json::from_slice(&recommendations([item].into_iter())).unwrap();
+        let value: Value =
+            serde_json::from_slice(&recommendations(&CAMPAIGN.parse().unwrap(), [item].into_iter())).unwrap();
         assert_eq!(value["itemList"][0]["reason"], json!(["ぬ".repeat(256)]));
     }
 
@@ -538,23 +539,33 @@ mod tests {
 
     #[test]
     fn scores_have_seven_decimals_and_only_scored_recipes_have_them() {
+        let campaign: Arn = CAMPAIGN.parse().unwrap();
         let scored = |id, score| Predicted { id, score, ..Predicted::default() };
         let both = [scored("a\"b", Some(0.123_456_78)), scored("c", Some(f32::NAN))];
-        let value: Value = serde_json::from_slice(&recommendations(both.into_iter())).unwrap();
+        let value: Value = serde_json::from_slice(&recommendations(&campaign, both.into_iter())).unwrap();
         let expected = json!([{ "itemId": "a\"b", "score": 0.1234568 }, { "itemId": "c", "score": 0.0 }]);
         assert_eq!(value["itemList"], expected);
         let id = value["recommendationId"].as_str().unwrap();
         assert!(id.starts_with("RID-") && id.len() == 40, "{id}");
+        assert_eq!(recommendation_id::answered(id, [&campaign]), Some(&campaign));
 
-        let value: Value = serde_json::from_slice(&recommendations([scored("a", None)].into_iter())).unwrap();
+        let value: Value =
+            serde_json::from_slice(&recommendations(&campaign, [scored("a", None)].into_iter())).unwrap();
         assert_eq!(value["itemList"], json!([{ "itemId": "a" }]));
     }
 
     #[test]
     fn a_promoted_item_says_so_and_metadata_is_shown() {
         let metadata = BTreeMap::from([("GENRES".to_owned(), "Drama|\"Noir\"".to_owned())]);
-        let item = Predicted { id: "a", score: None, promotion: Some("ours"), metadata: Some(&metadata), reason: None };
-        let value: Value = serde_json::from_slice(&ranking([item].into_iter())).unwrap();
+        let item = Predicted {
+            id: "a",
+            score: None,
+            promotion: Some("ours"),
+            metadata: Some(&metadata),
+            reason: None,
+        };
+        let value: Value =
+            serde_json::from_slice(&ranking(&CAMPAIGN.parse().unwrap(), [item].into_iter())).unwrap();
         let shown =
             json!({ "itemId": "a", "promotionName": "ours", "metadata": { "GENRES": "Drama|\"Noir\"" } });
         assert_eq!(value["personalizedRanking"], json!([shown]));
@@ -570,7 +581,11 @@ mod tests {
         assert_eq!((parsed.num_results, parsed.user_id.as_deref()), (5, Some("1")));
         assert_eq!(parse(json!(100)).unwrap().num_results, 100);
         assert!(parse(json!(101)).unwrap_err().message.contains("numResults"));
-        let body: Value = serde_json::from_slice(&actions([("a", 0.25), ("b", 1e-30)].into_iter())).unwrap();
+        let body: Value = serde_json::from_slice(&actions(
+            &CAMPAIGN.parse().unwrap(),
+            [("a", 0.25), ("b", 1e-30)].into_iter(),
+        ))
+        .unwrap();
         let expected = json!([{ "actionId": "a", "score": 0.25 }, { "actionId": "b", "score": 0.0 }]);
         assert_eq!(body["actionList"], expected);
         assert_eq!(body["recommendationId"].as_str().unwrap().len(), 40);
@@ -580,7 +595,7 @@ mod tests {
         #[test]
         fn any_item_ids_come_back_as_they_are(ids in proptest::collection::vec("\\PC{1,20}", 0..20)) {
             let items = ids.iter().map(|id| Predicted { id, ..Predicted::default() });
-            let body = recommendations(items);
+            let body = recommendations(&CAMPAIGN.parse().unwrap(), items);
             let value: Value = serde_json::from_slice(&body).unwrap();
             let read: Vec<String> = value["itemList"].as_array().unwrap().iter()
                 .map(|item| item["itemId"].as_str().unwrap().to_owned()).collect();

@@ -6,12 +6,14 @@
 pub mod batch_inference_job;
 pub mod batch_segment_job;
 pub mod campaign;
+pub mod data_deletion_job;
 pub mod dataset;
 pub mod dataset_export_job;
 pub mod dataset_group;
 pub mod dataset_import_job;
 pub mod event_tracker;
 pub mod filter;
+pub mod metric_attribution;
 pub mod recipe;
 pub mod schema;
 pub mod solution;
@@ -68,6 +70,17 @@ operations! {
     DescribeDatasetExportJob => dataset_export_job::describe,
     ListDatasetExportJobs => dataset_export_job::list,
 
+    CreateDataDeletionJob => data_deletion_job::create,
+    DescribeDataDeletionJob => data_deletion_job::describe,
+    ListDataDeletionJobs => data_deletion_job::list,
+
+    CreateMetricAttribution => metric_attribution::create,
+    DescribeMetricAttribution => metric_attribution::describe,
+    ListMetricAttributions => metric_attribution::list,
+    ListMetricAttributionMetrics => metric_attribution::metrics,
+    UpdateMetricAttribution => metric_attribution::update,
+    DeleteMetricAttribution => metric_attribution::delete,
+
     CreateEventTracker => event_tracker::create,
     DescribeEventTracker => event_tracker::describe,
     ListEventTrackers => event_tracker::list,
@@ -116,21 +129,12 @@ operations! {
 
 /// Operations of Personalize that Osusume does not have yet. With [`BUILT`] they are the whole API.
 pub const NOT_BUILT: &[&str] = &[
-    "CreateDataDeletionJob",
-    "CreateMetricAttribution",
     "CreateRecommender",
-    "DeleteMetricAttribution",
     "DeleteRecommender",
-    "DescribeDataDeletionJob",
-    "DescribeMetricAttribution",
     "DescribeRecommender",
-    "ListDataDeletionJobs",
-    "ListMetricAttributionMetrics",
-    "ListMetricAttributions",
     "ListRecommenders",
     "StartRecommender",
     "StopRecommender",
-    "UpdateMetricAttribution",
     "UpdateRecommender",
 ];
 

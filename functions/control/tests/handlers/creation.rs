@@ -188,6 +188,7 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
         batch_inference_in_flight: 1,
         batch_segment_in_flight: 1,
         exports_in_flight: 1,
+        deletions_in_flight: 1,
         filters_per_group: 1,
         filter_fields_per_group: 1,
     })
@@ -231,4 +232,42 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
         assert_eq!(exception, "LimitExceededException", "{operation}: {message}");
         assert!(message.starts_with(text), "{message}");
     }
+}
+
+#[tokio::test]
+async fn users_are_deleted_beside_few_other_jobs_and_no_import() {
+    let app = App::with_quotas(Quotas { deletions_in_flight: 1, ..Quotas::default() }).await;
+    let group = app.filled_group("films").await;
+    let other = app.filled_group("books").await;
+    let dataset = group.replace("dataset-group/films", "dataset/films/INTERACTIONS");
+    let deletion = |group: &str, name: &str| {
+        json!({
+            "jobName": name,
+            "datasetGroupArn": group,
+            "dataSource": { "dataLocation": "s3://films/gone.csv" },
+            "roleArn": ROLE,
+        })
+    };
+    for work in [
+        app.create("CreateDatasetImportJob", import(&dataset, "first")).await,
+        app.create("CreateDatasetExportJob", export(&dataset, "first")).await,
+    ] {
+        let (exception, message) = app.refused("CreateDataDeletionJob", deletion(&group, "gone")).await;
+        assert_eq!(exception, "ResourceInUseException");
+        assert!(message.contains(&work), "{message}");
+        app.set_status(&work, Status::Active).await;
+    }
+    app.launched();
+    let job = app.create("CreateDataDeletionJob", deletion(&group, "gone")).await;
+    assert_eq!(app.launched(), [Job::DataDeletion(job.parse().unwrap())]);
+    let (exception, message) = app.refused("CreateDataDeletionJob", deletion(&group, "more")).await;
+    assert_eq!(exception, "LimitExceededException");
+    assert!(message.starts_with("More than 1 resources with PENDING"), "{message}");
+    // Each group has its own.
+    app.create("CreateDataDeletionJob", deletion(&other, "others")).await;
+    let (exception, message) = app.refused("DeleteDataset", json!({ "datasetArn": dataset })).await;
+    assert_eq!(exception, "ResourceInUseException");
+    assert!(message.contains(&job), "{message}");
+    app.set_status(&job, Status::Active).await;
+    app.create("CreateDataDeletionJob", deletion(&group, "more")).await;
 }

@@ -6,7 +6,7 @@
 //! the work together. The files are ordinary Parquet; any engine reads them.
 
 pub(crate) mod columns;
-mod dictionary;
+pub(crate) mod dictionary;
 mod hybrid;
 pub(crate) mod read;
 mod write;

@@ -148,7 +148,8 @@ impl Group<'_> {
         Ok(levels.into_iter().map(|level| if level > 0 { values.next() } else { None }).collect())
     }
 
-    fn is_nullable(&self, at: usize) -> Result<bool> {
+    /// Whether a column may have nulls.
+    pub fn is_nullable(&self, at: usize) -> Result<bool> {
         let column = self.reader.metadata().column(at).column_descr_ptr();
         match (column.max_def_level(), column.max_rep_level()) {
             (0, 0) => Ok(false),

@@ -4,6 +4,7 @@
 mod helpers;
 
 mod accepted;
+mod erase;
 mod export;
 mod infer;
 mod metadata;

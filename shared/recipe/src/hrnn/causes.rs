@@ -124,7 +124,10 @@ mod tests {
                 match cause {
                     Some(Cause { event, factor }) => {
                         assert!((factor / highest - 1.0).abs() < 1e-3, "{item}: {factor} {factors:?}");
-                        assert!((factors[*event] / highest - 1.0).abs() < 1e-3, "{item}: {event} {factors:?}");
+                        assert!(
+                            (factors[*event] / highest - 1.0).abs() < 1e-3,
+                            "{item}: {event} {factors:?}"
+                        );
                         assert_ne!(*event, 9, "an unknown item moves nothing");
                     }
                     None => assert!(highest < 1.001, "{item}: {factors:?}"),

@@ -1,5 +1,5 @@
-//! Batch jobs in stages: a file is a shard. Exports go through the same stages, so one state machine does
-//! for all of them.
+//! Batch jobs in stages: a file is a shard. Exports and data deletions go through the same stages, so one
+//! state machine does for all of them.
 
 use domain::resource::{BatchInferenceJob, BatchSegmentJob, Job};
 use domain::{Arn, ResourceKind};
@@ -30,12 +30,13 @@ macro_rules! by_kind {
 }
 
 impl Steps {
-    /// [`Steps::begin_job`] for a batch job of either kind, or an export.
+    /// [`Steps::begin_job`] for a batch job of either kind, an export or a data deletion.
     pub async fn begin_batch(&self, job: &Arn) -> Result<bool, Failure> {
         match job.kind() {
             ResourceKind::BatchInferenceJob => self.begin_job(&Job::BatchInference(job.clone())).await,
             ResourceKind::BatchSegmentJob => self.begin_job(&Job::BatchSegment(job.clone())).await,
             ResourceKind::DatasetExportJob => self.begin_job(&Job::Export(job.clone())).await,
+            ResourceKind::DataDeletionJob => self.begin_job(&Job::DataDeletion(job.clone())).await,
             _ => Err(Failure::caller(format!("{job} is not a batch job."))),
         }
     }
@@ -45,6 +46,7 @@ impl Steps {
     pub async fn plan_batch(&self, job: &Arn) -> Result<u32, Failure> {
         match job.kind() {
             ResourceKind::DatasetExportJob => self.plan_export(job).await,
+            ResourceKind::DataDeletionJob => self.plan_deletion(job).await,
             _ => by_kind!(job, plan_files(self, job)),
         }
     }
@@ -55,6 +57,7 @@ impl Steps {
     pub async fn answer_shard(&self, job: &Arn, shard: u32) -> Result<(), Failure> {
         match job.kind() {
             ResourceKind::DatasetExportJob => self.export_share(job, shard).await,
+            ResourceKind::DataDeletionJob => self.deletion_task(job, shard).await,
             _ => by_kind!(job, answer_file(self, job, shard)),
         }
     }
@@ -65,6 +68,7 @@ impl Steps {
     pub async fn finish_batch(&self, job: &Arn) -> Result<(), Failure> {
         match job.kind() {
             ResourceKind::DatasetExportJob => self.finish_export(job).await,
+            ResourceKind::DataDeletionJob => self.finish_deletion(job).await,
             _ => by_kind!(job, finish(self, job)),
         }
     }
@@ -93,7 +97,7 @@ async fn answer_file<J: BatchJob>(steps: &Steps, job: &Arn, shard: u32) -> Resul
     })?;
     let input: S3Location = input.parse().doing(answering)?;
     let version = &batch.version;
-    let model = steps.models.get(&version.arn, steps.served_model(version)).await?;
+    let model = steps.models.get(&version.state(), steps.served_model(version)).await?;
     let done = batch.answer(steps, model, &input).await?;
     batch.tell(steps, 1, 1);
     receipts(steps, job).leave(&Receipt { shard, done, write_units: 0.0 }).await

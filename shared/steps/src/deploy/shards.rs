@@ -67,7 +67,7 @@ impl Steps {
             return Ok(Published::default());
         }
         let version = &deployment.version;
-        let model = self.models.get(&version.arn, self.served_model(version)).await?;
+        let model = self.models.get(&version.state(), self.served_model(version)).await?;
         let published = deployment.publish(self, model, part).await?;
         let receipt = Receipt { shard, done: published.written, write_units: published.write_units };
         deployment.receipts(self).leave(&receipt).await?;

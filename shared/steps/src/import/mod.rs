@@ -14,7 +14,7 @@ mod pinned;
 mod plan;
 mod publish;
 mod range;
-mod sources;
+pub(crate) mod sources;
 mod upload;
 
 use dataset::csv::{ImportFailure, ImportOptions, ImportProgress, NamedInput};

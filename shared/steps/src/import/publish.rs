@@ -51,6 +51,7 @@ pub(super) async fn publish(
         steps.objects.put(&at, Bytes::from(imported.quarantine)).await.doing(|| format!("writing {at}"))?;
         outcome.quarantine_key = Some(at.key);
     }
+    steps.report_import(job, &target.dataset, &imported.manifest).await?;
     commit(steps, job, &target.dataset, &target.prefix, imported.manifest).await?;
     Ok(DatasetImportJob { outcome: Some(outcome), ..job.clone() })
 }

@@ -7,13 +7,13 @@ use crate::Steps;
 use crate::failure::{Doing, Failure};
 
 /// An object that is open for reading.
-pub(super) struct Source {
+pub(crate) struct Source {
     pub at: S3Location,
     pub body: ObjectBody,
 }
 
 /// Opens everything that the location names; says so in the caller's words when there is nothing.
-pub(super) async fn open_sources(steps: &Steps, location: &str) -> Result<Vec<Source>, Failure> {
+pub(crate) async fn open_sources(steps: &Steps, location: &str) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     for (at, _) in find(steps, location).await? {
         let body = open(steps, &at).await?;
@@ -57,7 +57,7 @@ pub(super) async fn open(steps: &Steps, at: &S3Location) -> Result<ObjectBody, F
 }
 
 /// Why an object cannot be read, where that is the caller's to mend.
-pub(super) fn unreadable(error: &ObjectError) -> Option<Failure> {
+pub(crate) fn unreadable(error: &ObjectError) -> Option<Failure> {
     match error {
         ObjectError::Replaced { location } => Some(Failure::caller(format!(
             "{location} was replaced during the import. Import again once the file is no longer written to."

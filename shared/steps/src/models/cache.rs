@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::Arn;
+use domain::{Arn, EpochMillis};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::ServedModel;
@@ -13,8 +13,8 @@ type Slot<V> = Arc<OnceCell<Arc<V>>>;
 /// Oldest first.
 type Slots<K, V> = VecDeque<(K, Slot<V>)>;
 
-/// The models that were asked for last, by version.
-pub type ModelCache = Kept<Arn, ServedModel>;
+/// The models that were asked for last, by [`SolutionVersion::state`](domain::resource::SolutionVersion::state).
+pub type ModelCache = Kept<(Arn, EpochMillis), ServedModel>;
 
 /// What was asked for last, by key. Clones share it.
 pub struct Kept<K, V> {
@@ -51,6 +51,11 @@ impl<K: Clone + PartialEq, V> Kept<K, V> {
         let slot = self.slot(key).await;
         let value = slot.get_or_try_init(|| async { load.await.map(Arc::new) }).await?;
         Ok(value.clone())
+    }
+
+    /// Lets go of what has a key that is not to be kept.
+    pub(crate) async fn retain(&self, keep: impl Fn(&K) -> bool) {
+        self.slots.lock().await.retain(|(key, _)| keep(key));
     }
 
     async fn slot(&self, key: &K) -> Slot<V> {

@@ -144,6 +144,7 @@ impl App {
             data_location: "s3://osusume/films.csv".into(),
             role_arn: None,
             import_mode: ImportMode::Full,
+            publish_attribution: false,
             bad_rows_allowed: 0,
             outcome: None,
             attempts: 0,

@@ -92,6 +92,7 @@ async fn import(app: &App, name: &str, mode: ImportMode, text: &str) {
         data_location: format!("s3://osusume/{name}.csv"),
         role_arn: None,
         import_mode: mode,
+        publish_attribution: false,
         bad_rows_allowed: 0,
         outcome: None,
         attempts: 0,

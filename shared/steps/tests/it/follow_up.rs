@@ -45,6 +45,7 @@ async fn import_job(app: &App, name: &str) -> Arn {
         data_location: format!("s3://osusume/{name}.csv"),
         role_arn: None,
         import_mode: ImportMode::Full,
+        publish_attribution: false,
         bad_rows_allowed: 0,
         outcome: None,
         attempts: 0,

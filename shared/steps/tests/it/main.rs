@@ -1,8 +1,10 @@
 //! The steps over the embedded services, from a CSV to what is served.
 
 mod app;
+mod attribution;
 mod batch;
 mod checkpoints;
+mod deletions;
 mod deploy;
 mod events;
 mod exports;

@@ -111,6 +111,7 @@ impl World {
             data_location: location.into(),
             role_arn: None,
             import_mode: mode,
+            publish_attribution: false,
             bad_rows_allowed,
             outcome: None,
             attempts: 0,

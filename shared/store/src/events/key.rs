@@ -10,6 +10,8 @@ use crate::tables::EVENTS;
 
 /// Partitions of a dataset. One takes 1,000 writes a second.
 const SHARDS: u64 = 16;
+/// How many partitions a dataset has.
+pub const PARTITIONS: usize = SHARDS as usize;
 /// A sort key may have 1,024 bytes, which the ids of a user and an event can exceed together.
 const ID_BYTES_MAX: usize = 480;
 

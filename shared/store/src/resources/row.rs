@@ -17,7 +17,7 @@ const RESOURCE: &str = "resource";
 const TAGS: &str = "tags";
 
 /// The kinds that have rows; the others are part of the code.
-pub(super) const STORED_KINDS: [ResourceKind; 12] = [
+pub(super) const STORED_KINDS: [ResourceKind; 14] = [
     ResourceKind::DatasetGroup,
     ResourceKind::Schema,
     ResourceKind::Dataset,
@@ -30,6 +30,8 @@ pub(super) const STORED_KINDS: [ResourceKind; 12] = [
     ResourceKind::BatchSegmentJob,
     ResourceKind::DatasetExportJob,
     ResourceKind::Filter,
+    ResourceKind::DataDeletionJob,
+    ResourceKind::MetricAttribution,
 ];
 
 pub(super) type Row = HashMap<String, AttributeValue>;
