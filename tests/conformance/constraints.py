@@ -81,7 +81,7 @@ def broken(operation):
             codes |= {"SerializationException"}
         found.append(Broken(operation, steps, rule, value, named, frozenset(codes)))
 
-    def walk(name, steps, named):
+    def walk(name, steps, named, in_map=False):
         shape = model.shapes[name]
         kind = shape["type"]
         if steps:
@@ -95,12 +95,13 @@ def broken(operation):
                     add(inner["shape"], (*steps, member), path, "missing", MISSING)
                 walk(inner["shape"], (*steps, member), path)
         elif kind == "list":
-            walk(shape["member"]["shape"], (*steps, 0), f"{named}[0]")
+            walk(shape["member"]["shape"], (*steps, 0), named if in_map else f"{named}[0]")
         elif kind == "map":
             # A key is always a string, whatever is sent.
             for rule, value in violations(model, shape["key"]["shape"]):
                 add(shape["key"]["shape"], (*steps, KEY), named, f"key {rule}", value)
-            walk(shape["value"]["shape"], (*steps, VALUE), named)
+            # A key of its own may stand between.
+            walk(shape["value"]["shape"], (*steps, VALUE), named, in_map=True)
 
     walk(model.operations[operation]["input"]["shape"], (), "")
     return found

@@ -237,8 +237,8 @@ CONTROL = [
         variants={
             "INCREMENTAL": lambda w: {**import_request(w, w.scratch), "importMode": "INCREMENTAL"},
             "publishAttributionMetricsToS3": lambda w: {
-                **import_request(w, w.scratch),
-                "importMode": "INCREMENTAL",
+                **import_request(w, w.attributed),
+                "importMode": "FULL",
                 "publishAttributionMetricsToS3": True,
             },
         },

@@ -419,6 +419,12 @@ class World:
     def attribution(self):
         return self.fresh_attribution()
 
+    @property
+    def attributed(self):
+        """An Interactions dataset whose group has a metric attribution."""
+        group = self.status("metricAttribution", self.attribution)["datasetGroupArn"]
+        return self.dataset_of(group, "Interactions")
+
     def deletion_request(self, group):
         source = {"dataLocation": f"{FILES}delete.csv"}
         return {"jobName": self.name(), "datasetGroupArn": group, "dataSource": source, "roleArn": ROLE}

@@ -165,7 +165,6 @@ BROKEN = [
     ("CreateSolutionVersion", {"trainingMode": "UPDATE"}, "trainingMode"),
     ("CreateCampaign", {"name": LONG}, "name"),
     ("CreateCampaign", {"minProvisionedTPS": 0}, "minProvisionedTPS"),
-    ("CreateCampaign", {"campaignConfig": {"enableMetadataWithRecommendations": True}}, "enableMetadata"),
     # It must name the solution and no version of it.
     ("CreateCampaign", {"campaignConfig": {"syncWithLatestSolutionVersion": True}}, "$LATEST"),
     ("UpdateCampaign", {"campaignConfig": {"syncWithLatestSolutionVersion": True}}, "$LATEST"),
@@ -483,18 +482,14 @@ def test_tokens_that_this_list_did_not_give(personalize, unchecked, unique):
         p.delete_schema(schemaArn=schema["schemaArn"])
 
 
-BUILT_MARK = "does not have yet"
 
 
-def test_each_operation_of_the_model_is_built_or_says_that_it_is_not(server):
-    built = []
-    for operation in load("personalize")["operations"]:
+def test_each_operation_of_the_model_is_known(server):
+    operations = load("personalize")["operations"]
+    assert len(operations) == 71
+    for operation in operations:
         status, answer = post(server, operation, b"{}")
-        if status == 400 and answer["__type"] == "UnknownOperationException":
-            assert operation in answer["message"] and BUILT_MARK in answer["message"]
-        else:
-            built.append(operation)
-    assert len(built) == 64, built
+        assert answer.get("__type") != "UnknownOperationException", (operation, answer)
 
 
 @pytest.mark.parametrize("target", ["AmazonPersonalize.CreateNonsense", "DynamoDB_20120810.GetItem", ""])
@@ -504,7 +499,6 @@ def test_an_operation_that_nobody_knows(server, target):
         urllib.request.urlopen(request)
     error = json.loads(caught.value.read())
     assert (caught.value.code, error["__type"]) == (400, "UnknownOperationException")
-    assert BUILT_MARK not in error["message"]
 
 
 RUNTIME = [

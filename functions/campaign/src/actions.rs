@@ -14,7 +14,7 @@ use wire::runtime::{self, GetActionRecommendations};
 
 use crate::deployed::Deployed;
 use crate::ranking::wrong_recipe;
-use crate::recommendations::{latest, live, remembered};
+use crate::recommendations::{Asked, latest, live, remembered};
 use crate::{Campaign, filters};
 
 /// The body of the answer. Fails with `InvalidInput` when the campaign's recipe does not recommend actions.
@@ -32,11 +32,12 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
         ))
     })?;
     let (key, no_context) = (ListKey::User(user), BTreeMap::new());
+    let asked = Asked { key, spared: None, wanted };
     if let Some(filter) = &request.filter {
         // The columns that it tests are where the models are.
         let filter = filters::applied(campaign, &deployed, filter, Some(user), None).await?;
         campaign.fell_back();
-        let list = live(campaign, &deployed, key, wanted, &no_context, Some(&filter)).await?;
+        let list = live(campaign, &deployed, asked, &no_context, Some(&filter)).await?;
         return Ok(body_of(&deployed, &open(&list)?, wanted));
     }
     let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
@@ -57,7 +58,7 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
         return Ok(body_of(&deployed, &offers, wanted));
     }
     campaign.fell_back();
-    let list = live(campaign, &deployed, key, wanted, &no_context, None).await?;
+    let list = live(campaign, &deployed, asked, &no_context, None).await?;
     Ok(body_of(&deployed, &open(&list)?, wanted))
 }
 

@@ -4,20 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use domain::limits::SERVING_FRESH_MS;
 use domain::recipes::{self, Recipe};
+use domain::recommender::Serving;
 use domain::resource::{Campaign, CampaignConfig, SolutionVersion};
+use domain::use_cases::{self, UseCase};
 use domain::{ApiError, Arn, ErrorKind, Slot, Status};
 use store::{ListKey, Lists, Resources, Shelf, StoredList};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 /// How long a campaign's pointer is believed. A deployment or a rollback is seen within this time.
-pub const FRESH_FOR: Duration = Duration::from_secs(1);
+pub const FRESH_FOR: Duration = Duration::from_millis(SERVING_FRESH_MS);
 
 /// A version that a campaign serves, and from where.
 #[derive(Debug)]
 pub struct Deployed {
-    /// The campaign.
+    /// The campaign, or recommender.
     campaign: Arn,
     /// The slot with the version's lists.
     slot: Slot,
@@ -27,6 +30,8 @@ pub struct Deployed {
     pub dataset_group: Arn,
     /// What it was trained with.
     pub recipe: &'static Recipe,
+    /// What that is for, where it is a use case of a domain.
+    pub use_case: Option<&'static UseCase>,
     /// `itemExplorationConfig` of the campaign.
     pub exploration: BTreeMap<String, String>,
     /// Whether requests may ask for columns of Items.
@@ -126,11 +131,14 @@ impl Deployments {
     }
 
     async fn read(&self, arn: &Arn, before: Option<Arc<Deployed>>) -> Result<Arc<Deployed>, ApiError> {
-        let campaign = self.resources.get_as::<Campaign>(arn).await.map_err(ApiError::internal)?;
-        let campaign = campaign.ok_or_else(|| ApiError::not_found(arn))?.value;
+        let serving = self.resources.get_as::<Serving>(arn).await.map_err(ApiError::internal)?;
+        let (what, campaign) = match serving.ok_or_else(|| ApiError::not_found(arn))?.value {
+            Serving::Campaign(campaign) => ("campaign", campaign),
+            Serving::Recommender(recommender) => ("recommender", recommender.serves),
+        };
         if campaign.lifecycle.status != Status::Active {
             let status = campaign.lifecycle.status.as_str();
-            let message = format!("The campaign {arn} is in status {status}; it answers while it is ACTIVE.");
+            let message = format!("The {what} {arn} is in status {status}; it answers while it is ACTIVE.");
             return Err(ApiError::new(ErrorKind::ResourceNotFound, message));
         }
         match before {
@@ -151,12 +159,14 @@ impl Deployments {
         let exploration = config.map(|config| config.item_exploration_config).unwrap_or_default();
         let (slot, cold) = (slots.serving, OnceCell::new());
         let dataset_group = version.value.dataset_group;
+        let use_case = use_cases::find_by_name(recipe.name);
         Ok(Arc::new(Deployed {
             campaign,
             slot,
             version: arn,
             dataset_group,
             recipe,
+            use_case,
             exploration,
             shows_metadata,
             cold,

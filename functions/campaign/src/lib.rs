@@ -1,4 +1,4 @@
-//! The runtime of Personalize: recommendations for a user or an item, from a deployed campaign.
+//! The runtime of Personalize: recommendations for a user or an item, from a deployed campaign or recommender.
 //!
 //! [`handle`] takes a request's path and body and gives back a whole reply. An answer is one GetItem
 //! of a list that was computed beforehand; which version a campaign serves, and from which slot, is kept
@@ -44,7 +44,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Question<'a> {
     /// For whom; whoever the model does not know without it and `item_id`.
     pub user_id: Option<&'a str>,
-    /// Related to what.
+    /// Related to what. With a user too, what the use case leaves out for that user is left out.
     pub item_id: Option<&'a str>,
     /// How many.
     pub num_results: usize,

@@ -35,9 +35,10 @@ async fn answer(campaign: &Campaign, stack: &Stack, request: Request, body: Vec<
             ("GET", None, campaign::handle_get(campaign, &stack.scope, path, query).await)
         }
         _ => {
-            let arn = serde_json::from_slice::<Value>(&body)
-                .ok()
-                .and_then(|body| body["campaignArn"].as_str().map(str::to_owned));
+            let arn = serde_json::from_slice::<Value>(&body).ok().and_then(|body| {
+                let named = body["campaignArn"].as_str().or(body["recommenderArn"].as_str());
+                named.map(str::to_owned)
+            });
             (request.raw_path.as_str(), arn, campaign::handle(campaign, &request.raw_path, &body).await)
         }
     };

@@ -64,6 +64,7 @@ async fn listed(
 ) -> Result<(Arc<Deployed>, Arc<StoredList>), ApiError> {
     let wanted = request.num_results;
     let key = key(request, &deployed)?;
+    let asked = Asked { key, spared: spared(request, &deployed), wanted };
     if let Some(filter) = &request.filter {
         // The columns that it tests are where the models are.
         let list = filtered(campaign, request, &deployed, filter, wanted).await?;
@@ -72,10 +73,11 @@ async fn listed(
     if wanted == 0 {
         return Ok((deployed, Arc::default()));
     }
-    if deployed.recipe.metadata && !request.context.is_empty() {
-        // Stored lists know of no context.
+    let in_context = deployed.recipe.metadata && !request.context.is_empty();
+    // Stored lists know of no context, and those of an item of no user.
+    if in_context || asked.spared.is_some() {
         campaign.fell_back();
-        let list = live(campaign, &deployed, key, wanted, &request.context, None).await?;
+        let list = live(campaign, &deployed, asked, &request.context, None).await?;
         return Ok((deployed, list));
     }
     let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
@@ -87,7 +89,7 @@ async fn listed(
             (deployed, stored)
         }
     };
-    let list = long_enough(campaign, &deployed, key, stored, wanted).await?;
+    let list = long_enough(campaign, &deployed, asked, stored).await?;
     Ok((deployed, list))
 }
 
@@ -102,7 +104,8 @@ async fn filtered(
     let (user, item) = (request.user_id.as_deref(), request.item_id.as_deref());
     let filter = filters::applied(campaign, deployed, filter, user, item).await?;
     campaign.fell_back();
-    live(campaign, deployed, key(request, deployed)?, wanted, &request.context, Some(&filter)).await
+    let asked = Asked { key: key(request, deployed)?, spared: spared(request, deployed), wanted };
+    live(campaign, deployed, asked, &request.context, Some(&filter)).await
 }
 
 /// The items that a promotion brings in; the filter of the request does not count for them.
@@ -115,23 +118,39 @@ async fn promoted(
     filtered(campaign, request, deployed, &promotion.filter, promotion.places(request.num_results)).await
 }
 
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// Which list.
+    pub key: ListKey<'a>,
+    /// Whose items are left out of the list of an item.
+    pub spared: Option<&'a str>,
+    /// How many items.
+    pub wanted: usize,
+}
+
+/// The user whose items a use case leaves out of answers that are related to an item. Lists of users lack
+/// theirs already.
+fn spared<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Option<&'a str> {
+    let use_case = deployed.use_case.filter(|use_case| use_case.needs_item());
+    use_case.and_then(|use_case| use_case.leaves_out).and(request.user_id.as_deref())
+}
+
 /// The answer of the model itself.
 pub(crate) async fn live(
     campaign: &Campaign,
     deployed: &Deployed,
-    key: ListKey<'_>,
-    wanted: usize,
+    asked: Asked<'_>,
     context: &BTreeMap<String, String>,
     filter: Option<&AppliedFilter>,
 ) -> Result<Arc<StoredList>, ApiError> {
-    let (user_id, item_id) = match key {
+    let (user_id, item_id) = match asked.key {
         ListKey::User(id) => (Some(id), None),
-        ListKey::Item(id) => (None, Some(id)),
+        ListKey::Item(id) => (asked.spared, Some(id)),
         ListKey::Cold => (None, None),
     };
-    let exploration = &deployed.exploration;
-    let question =
-        Question { user_id, item_id, num_results: wanted, context, exploration, input_list: None, filter };
+    let (num_results, exploration) = (asked.wanted, &deployed.exploration);
+    let question = Question { user_id, item_id, num_results, context, exploration, input_list: None, filter };
     campaign.live.answer(&deployed.version, question).await.map(Arc::new)
 }
 
@@ -143,6 +162,9 @@ fn key<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Result<ListK
             deployed.recipe.arn()
         ))
     };
+    if deployed.use_case.is_some_and(|use_case| use_case.needs_user) && request.user_id.is_none() {
+        return Err(required("userId"));
+    }
     let key = match deployed.recipe.recipe_type {
         RecipeType::UserPersonalization => {
             ListKey::User(request.user_id.as_deref().ok_or_else(|| required("userId"))?)
@@ -217,21 +239,19 @@ pub(crate) async fn latest<'a>(
     cold.map(|list| Stored { key: ListKey::Cold, list }).ok_or_else(missing)
 }
 
-/// The stored list, or a longer one from the model where the stored one was cut short. `asked` is whose
-/// list was wanted.
+/// The stored list, or a longer one from the model where the stored one was cut short.
 async fn long_enough(
     campaign: &Campaign,
     deployed: &Deployed,
-    asked: ListKey<'_>,
+    asked: Asked<'_>,
     Stored { key, list }: Stored<'_>,
-    wanted: usize,
 ) -> Result<Arc<StoredList>, ApiError> {
-    if key != asked {
+    if key != asked.key {
         campaign.fell_back();
     }
-    if wanted <= list.items.len() || list.items.len() < PRECOMPUTED_RESULTS {
+    if asked.wanted <= list.items.len() || list.items.len() < PRECOMPUTED_RESULTS {
         return Ok(list);
     }
     campaign.fell_back();
-    live(campaign, deployed, key, wanted, &BTreeMap::new(), None).await
+    live(campaign, deployed, Asked { key, ..asked }, &BTreeMap::new(), None).await
 }

@@ -25,7 +25,7 @@ pub(crate) async fn columns(
     if !deployed.shows_metadata {
         return Err(ApiError::invalid(format!(
             "'metadataColumns' is set, but {} does not return metadata: update it with \
-             'enableMetadataWithRecommendations' true in its 'campaignConfig'.",
+             'enableMetadataWithRecommendations' true in its configuration.",
             deployed.campaign()
         )));
     }

@@ -11,6 +11,14 @@ use crate::Control;
 /// How often a resource that others keep writing is read again.
 const ATTEMPTS_MAX: u32 = 12;
 
+/// The ARN that callers know a resource by: a recommender's version is the recommender to them.
+fn shown(resource: &Resource) -> Arn {
+    match resource.kind() {
+        ResourceKind::RecommenderVersion => resource.arn().solution(),
+        _ => resource.arn().clone(),
+    }
+}
+
 impl Control {
     /// Marks a resource `DELETE PENDING` and starts its deletion; a schema is gone at once.
     ///
@@ -63,7 +71,8 @@ impl Control {
                 let under_way = |r: &Resource| r.lifecycle().is_some_and(|l| !l.status.is_at_rest());
                 let deletions = deletions.into_iter().filter(under_way);
                 let attributions = self.children(ResourceKind::MetricAttribution, Some(&group.arn)).await?;
-                let others = filters.into_iter().chain(deletions).chain(attributions);
+                let recommenders = self.children(ResourceKind::Recommender, Some(&group.arn)).await?;
+                let others = filters.into_iter().chain(deletions).chain(attributions).chain(recommenders);
                 datasets.into_iter().chain(solutions).chain(trackers).chain(others).next()
             }
             Resource::Schema(schema) => {
@@ -80,7 +89,7 @@ impl Control {
             Some(blocker) => Err(ApiError::in_use(format!(
                 "Resource Arn {} cannot be deleted because {} depends on it{}.",
                 resource.arn(),
-                blocker.arn(),
+                shown(&blocker),
                 blocker.lifecycle().map(|l| format!(" (status {})", l.status.as_str())).unwrap_or_default()
             ))),
             None => Ok(()),

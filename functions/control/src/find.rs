@@ -1,6 +1,6 @@
 //! Reading resources by the ARNs of a request.
 
-use domain::{ApiError, Arn, Resource};
+use domain::{ApiError, Arn, Resource, ResourceKind};
 use lifecycle::rules;
 use store::Revised;
 
@@ -41,7 +41,11 @@ impl Control {
         Ok(parent)
     }
 
+    /// Any resource that callers may see.
     pub(crate) async fn row(&self, arn: &Arn) -> Result<Revised<Resource>, ApiError> {
+        if arn.kind() == ResourceKind::RecommenderVersion {
+            return Err(ApiError::not_found(arn));
+        }
         self.resources.get(arn).await.map_err(ApiError::internal)?.ok_or_else(|| ApiError::not_found(arn))
     }
 }

@@ -38,6 +38,7 @@ fn quotas() -> Result<Quotas, ConfigError> {
         campaigns_per_group: number("QUOTA_CAMPAIGNS_PER_GROUP", default.campaigns_per_group)?,
         filters_per_group: number("QUOTA_FILTERS_PER_GROUP", default.filters_per_group)?,
         filter_fields_per_group: number("QUOTA_FILTER_FIELDS_PER_GROUP", default.filter_fields_per_group)?,
+        recommenders_per_group: number("QUOTA_RECOMMENDERS_PER_GROUP", default.recommenders_per_group)?,
         ..default
     })
 }

@@ -59,6 +59,7 @@ impl Launcher {
     async fn run(&self, job: &Job) {
         let _permit = match job {
             Job::Delete(_) => None,
+            Job::Deploy(arn) if self.steps.only_stops(arn).await => None,
             // The semaphore is never closed.
             _ => self.heavy.clone().acquire_owned().await.ok(),
         };

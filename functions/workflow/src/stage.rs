@@ -40,7 +40,7 @@ enum Stage {
     Trial { arn: Arn, index: u32 },
     /// Trains, evaluates and writes the model.
     Train { arn: Arn },
-    /// Begins a deployment and cuts its lists into shards.
+    /// Begins a deployment and cuts its lists into shards, or stops a recommender.
     DeployPlan { arn: Arn },
     /// Publishes the lists of one shard.
     DeployShard { arn: Arn, index: u32 },
@@ -289,8 +289,8 @@ fn nothing_to_do() -> Value {
 fn job(arn: &Arn) -> Option<Job> {
     Some(match arn.kind() {
         ResourceKind::DatasetImportJob => Job::Import(arn.clone()),
-        ResourceKind::SolutionVersion => Job::Train(arn.clone()),
-        ResourceKind::Campaign => Job::Deploy(arn.clone()),
+        ResourceKind::SolutionVersion | ResourceKind::RecommenderVersion => Job::Train(arn.clone()),
+        ResourceKind::Campaign | ResourceKind::Recommender => Job::Deploy(arn.clone()),
         ResourceKind::BatchInferenceJob => Job::BatchInference(arn.clone()),
         ResourceKind::BatchSegmentJob => Job::BatchSegment(arn.clone()),
         ResourceKind::DatasetExportJob => Job::Export(arn.clone()),

@@ -31,12 +31,15 @@ pub enum ResourceKind {
     Filter,
     DataDeletionJob,
     MetricAttribution,
+    Recommender,
+    /// What a recommender has trained; the API does not show it.
+    RecommenderVersion,
     /// A kind that Personalize has and that is not built here yet.
     Other,
 }
 
 impl ResourceKind {
-    /// The segment as ARNs spell it. A solution version is `solution/<name>/<id>`.
+    /// The segment as ARNs spell it. A solution version is `solution/<name>/<id>`, and so is a recommender's.
     pub fn segment(self) -> &'static str {
         match self {
             Self::DatasetGroup => "dataset-group",
@@ -55,6 +58,7 @@ impl ResourceKind {
             Self::Filter => "filter",
             Self::DataDeletionJob => "data-deletion-job",
             Self::MetricAttribution => "metric-attribution",
+            Self::Recommender | Self::RecommenderVersion => "recommender",
             Self::Other => "",
         }
     }
@@ -113,6 +117,8 @@ impl Arn {
             ("filter", 1) => ResourceKind::Filter,
             ("data-deletion-job", 1) => ResourceKind::DataDeletionJob,
             ("metric-attribution", 1) => ResourceKind::MetricAttribution,
+            ("recommender", 1) => ResourceKind::Recommender,
+            ("recommender", 2) => ResourceKind::RecommenderVersion,
             _ => ResourceKind::Other,
         }
     }
@@ -122,10 +128,12 @@ impl Arn {
         self.resource_part().split_once('/').map_or("", |(_, tail)| tail)
     }
 
-    /// For a solution version, the ARN of its solution; for anything else, itself.
+    /// For a version, the ARN of its solution or recommender; for anything else, itself.
     pub fn solution(&self) -> Arn {
         match (self.kind(), self.0.rsplit_once('/')) {
-            (ResourceKind::SolutionVersion, Some((solution, _))) => Arn(solution.to_owned()),
+            (ResourceKind::SolutionVersion | ResourceKind::RecommenderVersion, Some((trainer, _))) => {
+                Arn(trainer.to_owned())
+            }
             _ => self.clone(),
         }
     }
@@ -190,6 +198,9 @@ mod tests {
         assert_eq!(version.kind(), ResourceKind::SolutionVersion);
         assert_eq!(version.solution().kind(), ResourceKind::Solution);
         assert_eq!(version.solution().tail(), "films");
+        let version: Arn = scope.arn(ResourceKind::RecommenderVersion, "films/0a1b2c3d");
+        assert_eq!(version.kind(), ResourceKind::RecommenderVersion);
+        assert_eq!(version.solution(), scope.arn(ResourceKind::Recommender, "films"));
         let dataset = scope.arn(ResourceKind::Dataset, "films/INTERACTIONS");
         assert_eq!((dataset.kind(), dataset.tail()), (ResourceKind::Dataset, "films/INTERACTIONS"));
     }

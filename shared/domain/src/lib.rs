@@ -14,6 +14,7 @@ pub mod hyperparameters;
 pub mod limits;
 pub mod recipes;
 pub mod recommendation_id;
+pub mod recommender;
 pub mod schedule;
 pub mod slots;
 pub mod status;
@@ -21,6 +22,7 @@ pub mod tags;
 pub mod time;
 pub mod training_data;
 pub mod tuning;
+pub mod use_cases;
 
 pub use arn::{Arn, ResourceKind, Scope};
 pub use error::{ApiError, ErrorKind};

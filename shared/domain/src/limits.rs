@@ -81,6 +81,10 @@ pub const FILTER_EVENTS_PER_TYPE: usize = 100;
 /// Largest input of a data deletion job, in bytes of its files (guide: 100 MB).
 pub const DELETION_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
+/// How long a reader believes what a campaign or recommender serves, in milliseconds. A deployment, a
+/// rollback or a stop is seen by everybody within this time.
+pub const SERVING_FRESH_MS: u64 = 1_000;
+
 /// How many of each resource a deployment may hold. The hosted service's numbers are the default.
 #[derive(Clone, Debug)]
 pub struct Quotas {
@@ -108,6 +112,8 @@ pub struct Quotas {
     pub filters_per_group: usize,
     /// Distinct columns over all filters of a dataset group.
     pub filter_fields_per_group: usize,
+    /// Recommenders in a dataset group.
+    pub recommenders_per_group: usize,
 }
 
 impl Quotas {
@@ -127,6 +133,7 @@ impl Quotas {
             deletions_in_flight: most,
             filters_per_group: most,
             filter_fields_per_group: most,
+            recommenders_per_group: most,
         }
     }
 }
@@ -146,6 +153,7 @@ impl Default for Quotas {
             deletions_in_flight: 5,
             filters_per_group: 30,
             filter_fields_per_group: 20,
+            recommenders_per_group: 5,
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Sources: the developer guide's recipe pages; botocore's model for the shapes. A recipe stands
 //! here only when it is really built; everything that lists, describes or checks recipes derives
-//! from [`CATALOGUE`].
+//! from [`CATALOGUE`], and from [`USE_CASES`] for recommenders.
 
 use std::collections::BTreeMap;
 
 use crate::arn::{Arn, ResourceKind};
 use crate::error::ApiError;
 use crate::hyperparameters::{Hyperparameter, Hyperparameters, Range};
+use crate::use_cases::{self, USE_CASES};
 
 /// What a recipe answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,9 +143,10 @@ impl Recipe {
         Arn::service_owned(ResourceKind::Recipe, self.name)
     }
 
-    /// `arn:aws:personalize:::algorithm/<name>`.
+    /// `arn:aws:personalize:::algorithm/<name>`; of a use case, that of the recipe it is.
     pub fn algorithm_arn(&self) -> Arn {
-        Arn::service_owned(ResourceKind::Algorithm, self.name)
+        let base = use_cases::find_by_name(self.name).map_or(self.name, |use_case| use_case.base);
+        Arn::service_owned(ResourceKind::Algorithm, base)
     }
 
     /// `arn:aws:personalize:::feature-transformation/<name>`.
@@ -213,14 +215,24 @@ const PERCENTILES: [(&str, &str); 2] = [
     ("min_item_interaction_count_percentile", "max_item_interaction_count_percentile"),
 ];
 
+/// Every recipe: those of solutions, then those of recommenders.
+pub fn all() -> impl Iterator<Item = &'static Recipe> {
+    CATALOGUE.iter().chain(USE_CASES.iter().map(|use_case| &use_case.recipe))
+}
+
 /// Looks a recipe up by its ARN.
 pub fn find(arn: &Arn) -> Option<&'static Recipe> {
+    all().find(|recipe| recipe.arn() == *arn)
+}
+
+/// Looks a recipe of solutions up by its ARN.
+pub fn find_custom(arn: &Arn) -> Option<&'static Recipe> {
     CATALOGUE.iter().find(|recipe| recipe.arn() == *arn)
 }
 
 /// Looks a recipe up by its name, with or without the `aws-` prefix.
 pub fn find_by_name(name: &str) -> Option<&'static Recipe> {
-    CATALOGUE.iter().find(|recipe| recipe.name == name || recipe.name.strip_prefix("aws-") == Some(name))
+    all().find(|recipe| recipe.name == name || recipe.name.strip_prefix("aws-") == Some(name))
 }
 
 /// Creation date of the first recipes, as the hosted service lists it: 2019-06-10T00:00:00Z.
@@ -282,7 +294,7 @@ const SEGMENT_DIMENSION: &[Hyperparameter] = &[Hyperparameter {
     tunable: false,
 }];
 
-/// Every recipe that can be trained.
+/// Every recipe that solutions can train.
 pub const CATALOGUE: &[Recipe] = &[
     Recipe {
         name: "aws-hrnn",

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::arn::{Arn, ResourceKind};
 use crate::error::ApiError;
 use crate::hyperparameters::Hyperparameters;
+use crate::recommender::Recommender;
 use crate::schedule::Schedule;
 use crate::slots::Slots;
 use crate::status::Lifecycle;
@@ -39,6 +40,7 @@ pub enum Resource {
     Filter(Filter),
     DataDeletionJob(DataDeletionJob),
     MetricAttribution(MetricAttribution),
+    Recommender(Recommender),
 }
 
 /// A container for the datasets and models of one application.
@@ -734,6 +736,7 @@ impl Resource {
             Self::Filter(r) => &r.arn,
             Self::DataDeletionJob(r) => &r.arn,
             Self::MetricAttribution(r) => &r.arn,
+            Self::Recommender(r) => &r.serves.arn,
         }
     }
 
@@ -742,8 +745,9 @@ impl Resource {
         self.arn().kind()
     }
 
-    /// What lists filter by: the group of a dataset, solution, event tracker, filter, deletion job or
-    /// metric attribution, the dataset of an import or export job, the solution of a version or campaign, the version of a batch job.
+    /// What lists filter by: the group of a dataset, solution, event tracker, filter, recommender, deletion job
+    /// or metric attribution, the dataset of an import or export job, the solution of a version or campaign, the version of
+    /// a batch job.
     pub fn parent(&self) -> Option<Arn> {
         match self {
             Self::DatasetGroup(_) | Self::Schema(_) => None,
@@ -759,6 +763,7 @@ impl Resource {
             Self::Filter(r) => Some(r.dataset_group.clone()),
             Self::DataDeletionJob(r) => Some(r.dataset_group.clone()),
             Self::MetricAttribution(r) => Some(r.dataset_group.clone()),
+            Self::Recommender(r) => Some(r.dataset_group.clone()),
         }
     }
 
@@ -779,6 +784,7 @@ impl Resource {
             Self::Filter(r) => Some(&r.lifecycle),
             Self::DataDeletionJob(r) => Some(&r.lifecycle),
             Self::MetricAttribution(r) => Some(&r.lifecycle),
+            Self::Recommender(r) => Some(&r.serves.lifecycle),
         }
     }
 
@@ -799,6 +805,7 @@ impl Resource {
             Self::Filter(r) => Some(&mut r.lifecycle),
             Self::DataDeletionJob(r) => Some(&mut r.lifecycle),
             Self::MetricAttribution(r) => Some(&mut r.lifecycle),
+            Self::Recommender(r) => Some(&mut r.serves.lifecycle),
         }
     }
 }
@@ -836,7 +843,8 @@ conversions!(
     DatasetExportJob,
     Filter,
     DataDeletionJob,
-    MetricAttribution
+    MetricAttribution,
+    Recommender
 );
 
 /// Work that goes on after the call that asked for it has been answered.
@@ -849,7 +857,7 @@ pub enum Job {
     Import(Arn),
     /// Train a solution version.
     Train(Arn),
-    /// Publish the lists of a campaign's version and move its pointer.
+    /// Publish the lists of a campaign's, or recommender's, version and move its pointer; or stop serving.
     Deploy(Arn),
     /// Answer a file of users or items.
     BatchInference(Arn),

@@ -24,6 +24,16 @@ pub enum Status {
     DeletePending,
     #[serde(rename = "DELETE IN_PROGRESS")]
     DeleteInProgress,
+    #[serde(rename = "STOP PENDING")]
+    StopPending,
+    #[serde(rename = "STOP IN_PROGRESS")]
+    StopInProgress,
+    #[serde(rename = "INACTIVE")]
+    Inactive,
+    #[serde(rename = "START PENDING")]
+    StartPending,
+    #[serde(rename = "START IN_PROGRESS")]
+    StartInProgress,
 }
 
 impl Status {
@@ -38,12 +48,26 @@ impl Status {
             Self::CreateStopped => "CREATE STOPPED",
             Self::DeletePending => "DELETE PENDING",
             Self::DeleteInProgress => "DELETE IN_PROGRESS",
+            Self::StopPending => "STOP PENDING",
+            Self::StopInProgress => "STOP IN_PROGRESS",
+            Self::Inactive => "INACTIVE",
+            Self::StartPending => "START PENDING",
+            Self::StartInProgress => "START IN_PROGRESS",
         }
     }
 
     /// Whether nothing is being done to the resource: it will stay so until somebody asks.
     pub fn is_at_rest(self) -> bool {
-        matches!(self, Self::Active | Self::CreateFailed | Self::CreateStopped)
+        matches!(self, Self::Active | Self::CreateFailed | Self::CreateStopped | Self::Inactive)
+    }
+
+    /// What work that leads to `ACTIVE` says once it has begun; nothing where no such work is waited for.
+    pub fn begun(self) -> Option<Self> {
+        match self {
+            Self::CreatePending | Self::CreateInProgress => Some(Self::CreateInProgress),
+            Self::StartPending | Self::StartInProgress => Some(Self::StartInProgress),
+            _ => None,
+        }
     }
 
     /// Whether the step from this status to `next` exists. Staying is always allowed, so that a
@@ -56,8 +80,14 @@ impl Status {
                 (CreatePending, CreateInProgress | CreateFailed | CreateStopped | CreateStopping | Active)
                     | (CreateInProgress, Active | CreateFailed | CreateStopping)
                     | (CreateStopping, CreateStopped)
-                    | (Active | CreateFailed | CreateStopped, DeletePending)
+                    | (Active | CreateFailed | CreateStopped | Inactive, DeletePending)
                     | (DeletePending, DeleteInProgress)
+                    | (Active, StopPending)
+                    | (StopPending, StopInProgress)
+                    | (StopInProgress, Inactive)
+                    | (Inactive, StartPending)
+                    | (StartPending, StartInProgress | Inactive)
+                    | (StartInProgress, Active | Inactive)
             )
     }
 }
@@ -107,9 +137,14 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Ends as `CREATE FAILED` with a reason for the person who has to mend it.
+    /// Ends as `CREATE FAILED` with a reason for the person who has to mend it; what could not be started
+    /// is `INACTIVE` again, and the reason says why.
     pub fn fail(&mut self, reason: impl Into<String>, now: EpochMillis) -> Result<(), IllegalStep> {
-        self.advance(Status::CreateFailed, now)?;
+        let failed = match self.status {
+            Status::StartPending | Status::StartInProgress => Status::Inactive,
+            _ => Status::CreateFailed,
+        };
+        self.advance(failed, now)?;
         self.failure_reason = Some(reason.into());
         Ok(())
     }
@@ -128,8 +163,31 @@ mod tests {
     }
 
     #[test]
+    fn what_serves_is_stopped_and_started_and_a_failed_start_leaves_it_stopped() {
+        let mut life = Lifecycle::active(EpochMillis(0));
+        assert!(life.advance(Status::StartPending, EpochMillis(1)).is_err());
+        for next in [
+            Status::StopPending,
+            Status::StopInProgress,
+            Status::Inactive,
+            Status::StartPending,
+            Status::StartInProgress,
+            Status::Active,
+        ] {
+            life.advance(next, EpochMillis(1)).unwrap();
+            assert_eq!(next.is_at_rest(), matches!(next, Status::Active | Status::Inactive), "{next:?}");
+        }
+        for next in [Status::StopPending, Status::StopInProgress, Status::Inactive, Status::StartPending] {
+            life.advance(next, EpochMillis(2)).unwrap();
+        }
+        life.fail("no room", EpochMillis(3)).unwrap();
+        assert_eq!((life.status, life.failure_reason.as_deref()), (Status::Inactive, Some("no room")));
+    }
+
+    #[test]
     fn the_stored_spelling_is_the_spelling_of_the_api() {
-        for status in [Status::CreatePending, Status::Active, Status::DeleteInProgress, Status::CreateStopped]
+        for status in
+            [Status::CreatePending, Status::Active, Status::DeleteInProgress, Status::StopInProgress]
         {
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }

@@ -72,6 +72,7 @@ pub fn must_be_taggable(arn: &Arn) -> Result<(), ApiError> {
         ResourceKind::Recipe => "A recipe",
         ResourceKind::Algorithm => "An algorithm",
         ResourceKind::FeatureTransformation => "A feature transformation",
+        ResourceKind::RecommenderVersion => return Err(ApiError::not_found(arn)),
         _ => return Ok(()),
     };
     Err(ApiError::invalid(format!("{what} carries no tags: {arn} at 'resourceArn' is one.")))

@@ -308,7 +308,7 @@ pub fn auto_ml_recipes(config: Option<&AutoMlConfig>) -> Result<Vec<&'static Rec
     let mut candidates: Vec<&Recipe> = Vec::new();
     for arn in list {
         let usable = || recipes::CATALOGUE.iter().filter(of_users).map(|r| r.arn().to_string());
-        let Some(recipe) = recipes::find(arn).filter(of_users) else {
+        let Some(recipe) = recipes::find_custom(arn).filter(of_users) else {
             return Err(ApiError::invalid(format!(
                 "{arn} at 'solutionConfig.autoMLConfig.recipeList' is not a recipe that AutoML can compare here; those \
                  are {}.",

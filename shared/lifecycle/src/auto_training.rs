@@ -80,7 +80,7 @@ pub fn next(
 
 /// Whether a version's training is to be started once more. Soon after it was asked for, only the
 /// retry of whoever asked knows that it was not.
-fn waits(version: &SolutionVersion, occasion: Occasion, now: EpochMillis) -> bool {
+pub(crate) fn waits(version: &SolutionVersion, occasion: Occasion, now: EpochMillis) -> bool {
     let age = now.0 - version.lifecycle.created.0;
     version.lifecycle.status == Status::CreatePending
         && (occasion == Occasion::Change || age >= FORGOTTEN_AFTER_MS)
@@ -115,7 +115,7 @@ fn free_id<'a>(
 /// and where its parameters do not fit its recipe any more.
 ///
 /// `live` is what came in beside the imports, as [`TrainingData::with`] takes it. On [`Occasion::Change`]
-/// nothing depends on it, so it may be left out.
+/// nothing depends on it, so it may be left out. `solution` may be a recommender, which trains like one.
 pub async fn version_for(
     resources: &Resources,
     solution: &Arn,
@@ -124,7 +124,11 @@ pub async fn version_for(
     now: EpochMillis,
 ) -> Result<Option<Job>, ApiError> {
     let Some(row) = resources.get(solution).await.map_err(ApiError::internal)? else { return Ok(None) };
-    let Ok(solution) = Solution::try_from(row.value.clone()) else { return Ok(None) };
+    let solution = match row.value.clone() {
+        Resource::Solution(solution) => solution,
+        Resource::Recommender(recommender) => recommender.trainer(),
+        _ => return Ok(None),
+    };
     if solution.schedule().is_none() {
         return Ok(None);
     }
@@ -149,7 +153,7 @@ pub async fn version_for(
 }
 
 /// The Interactions dataset, which must not be deleted from under a training.
-async fn interactions(resources: &Resources, group: &Arn) -> Result<Revised<Resource>, ApiError> {
+pub(crate) async fn interactions(resources: &Resources, group: &Arn) -> Result<Revised<Resource>, ApiError> {
     let datasets =
         resources.list_all(ResourceKind::Dataset, Some(group)).await.map_err(ApiError::internal)?;
     let of_interactions = |r: &Resource| {

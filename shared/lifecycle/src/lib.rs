@@ -8,5 +8,6 @@
 pub mod auto_training;
 pub mod campaign_update;
 pub mod children;
+pub mod recommender;
 pub mod rules;
 pub mod version;

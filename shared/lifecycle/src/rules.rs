@@ -28,6 +28,9 @@ pub fn must_be_deletable(resource: &Resource) -> Result<(), ApiError> {
     }
     match resource {
         Resource::Campaign(campaign) => no_update_under_way(campaign.latest_update.as_ref(), resource),
+        Resource::Recommender(recommender) => {
+            no_update_under_way(recommender.serves.latest_update.as_ref(), resource)
+        }
         _ => Ok(()),
     }
 }
@@ -47,7 +50,10 @@ pub fn must_be_updatable(resource: &Resource, latest: Option<&CampaignUpdate>) -
     no_update_under_way(latest, resource)
 }
 
-fn no_update_under_way(latest: Option<&CampaignUpdate>, resource: &Resource) -> Result<(), ApiError> {
+pub(crate) fn no_update_under_way(
+    latest: Option<&CampaignUpdate>,
+    resource: &Resource,
+) -> Result<(), ApiError> {
     match latest {
         Some(update) if !update.lifecycle.status.is_at_rest() => Err(ApiError::in_use(format!(
             "An update of resource Arn {} is in status {}; wait until it has ended.",

@@ -128,9 +128,13 @@ pub async fn training_data(resources: &Resources, group: &Arn) -> Result<Trainin
     Ok(TrainingData::of(&datasets))
 }
 
-/// The versions of a solution, oldest first.
+/// The versions of a solution or recommender, oldest first.
 pub async fn all(resources: &Resources, solution: &Arn) -> Result<Vec<SolutionVersion>, ApiError> {
-    let versions = resources.list_all(ResourceKind::SolutionVersion, Some(solution)).await;
+    let kind = match solution.kind() {
+        ResourceKind::Recommender => ResourceKind::RecommenderVersion,
+        _ => ResourceKind::SolutionVersion,
+    };
+    let versions = resources.list_all(kind, Some(solution)).await;
     let versions = versions.map_err(ApiError::internal)?;
     Ok(versions.into_iter().filter_map(|resource| resource.try_into().ok()).collect())
 }

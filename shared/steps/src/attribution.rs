@@ -14,6 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use dataset::attribution::{Expression, Metric, PERIOD_S, Report};
 use dataset::{Manifest, ReadError, Schema};
+use domain::recommender::Recommender;
 use domain::resource::{
     Campaign, Dataset, DatasetImportJob, DatasetType, ImportMode, MetricAttribution, SolutionVersion,
 };
@@ -196,13 +197,15 @@ impl Steps {
         changed.doing(|| format!("writing {arn}"))
     }
 
-    /// The campaigns of a group: whoever answers its users.
+    /// The campaigns of a group, and what its recommenders serve: whoever answers its users.
     pub(crate) async fn campaigns_of(&self, group: &Arn) -> Result<Vec<Campaign>, Failure> {
         let versions: Vec<SolutionVersion> = self.children(ResourceKind::SolutionVersion, None).await?;
         let of_group = versions.into_iter().filter(|version| version.dataset_group == *group);
         let solutions: HashSet<Arn> = of_group.map(|version| version.solution).collect();
         let all: Vec<Campaign> = self.children(ResourceKind::Campaign, None).await?;
-        Ok(all.into_iter().filter(|one| solutions.contains(&one.solution_version.solution())).collect())
+        let recommenders: Vec<Recommender> = self.children(ResourceKind::Recommender, Some(group)).await?;
+        let campaigns = all.into_iter().filter(|one| solutions.contains(&one.solution_version.solution()));
+        Ok(campaigns.chain(recommenders.into_iter().map(|one| one.serves)).collect())
     }
 }
 

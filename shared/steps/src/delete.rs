@@ -30,22 +30,12 @@ pub(crate) async fn delete(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
                 remove_live(steps, &group.arn, dataset).await?;
             }
         }
-        Resource::Solution(_) => {
-            let versions = steps
-                .resources
-                .list_all(ResourceKind::SolutionVersion, Some(arn))
-                .await
-                .doing(|| format!("listing the versions of {arn}"))?;
-            for version in versions {
-                remove_version(steps, version.arn()).await?;
-            }
-        }
-        Resource::Campaign(_) => {
-            for slot in Slot::ALL {
-                let shelf = Shelf::new(arn, slot);
-                steps.lists.delete(shelf).await.doing(|| format!("deleting the lists of {shelf}"))?;
-            }
-            remove_objects(steps, &keys::deployments_prefix(arn)).await?;
+        Resource::Solution(_) => remove_versions(steps, ResourceKind::SolutionVersion, arn).await?,
+        Resource::Campaign(_) => remove_lists(steps, arn).await?,
+        // One that trains finds its row gone, stops and takes what it wrote with it.
+        Resource::Recommender(_) => {
+            remove_lists(steps, arn).await?;
+            remove_versions(steps, ResourceKind::RecommenderVersion, arn).await?;
         }
         Resource::SolutionVersion(SolutionVersion { arn, .. }) => return remove_version(steps, &arn).await,
         _ => {}
@@ -69,13 +59,30 @@ async fn begin(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
     }
 }
 
-async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
+/// Removes what a campaign or recommender serves.
+async fn remove_lists(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
+    for slot in Slot::ALL {
+        let shelf = Shelf::new(arn, slot);
+        steps.lists.delete(shelf).await.doing(|| format!("deleting the lists of {shelf}"))?;
+    }
+    remove_objects(steps, &keys::deployments_prefix(arn)).await
+}
+
+async fn remove_versions(steps: &Steps, kind: ResourceKind, of: &Arn) -> Result<(), Failure> {
+    let versions = steps.resources.list_all(kind, Some(of)).await;
+    for version in versions.doing(|| format!("listing the versions of {of}"))? {
+        remove_version(steps, version.arn()).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn remove_version(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
     for kind in [ResourceKind::BatchInferenceJob, ResourceKind::BatchSegmentJob] {
         remove_children(steps, kind, arn).await?;
     }
-    remove_objects(steps, &keys::model_prefix(arn)).await?;
-    remove_objects(steps, &keys::training_prefix(arn)).await?;
-    remove_objects(steps, &keys::trials_prefix(arn)).await?;
+    for prefix in keys::of_version(arn) {
+        remove_objects(steps, &prefix).await?;
+    }
     remove(steps, arn).await
 }
 

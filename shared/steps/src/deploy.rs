@@ -17,6 +17,7 @@ use std::sync::Arc;
 use domain::Status;
 use domain::limits::{NUM_RESULTS_MAX, PRECOMPUTED_RESULTS};
 use domain::recipes::{Recipe, RecipeType};
+use domain::recommender::Serving;
 use domain::resource::{Campaign, SolutionVersion};
 use futures::StreamExt;
 use recipe::exploration::Explorer;
@@ -35,8 +36,8 @@ use crate::progress::Progress;
 const ROWS_WAITING: usize = 1024;
 
 /// Publishes the lists of the version that a campaign asks for and moves the campaign to it.
-pub(crate) async fn deploy(steps: &Steps, campaign: &Campaign) -> Result<Campaign, Failure> {
-    let deployment = Deployment::of(steps, campaign.clone()).await?;
+pub(crate) async fn deploy(steps: &Steps, serving: &Serving) -> Result<Serving, Failure> {
+    let deployment = Deployment::of(steps, serving.clone()).await?;
     // One that another process has ended meanwhile is left to `Steps::finish`, which finds that out.
     if !deployment.target.whole && deployment.open(steps).await? {
         let model = Arc::new(steps.served_model(&deployment.version).await?);
@@ -46,9 +47,9 @@ pub(crate) async fn deploy(steps: &Steps, campaign: &Campaign) -> Result<Campaig
     Ok(deployment.deployed())
 }
 
-/// A campaign on its way to a version.
+/// A campaign, or what a recommender serves, on its way to a version.
 struct Deployment {
-    campaign: Campaign,
+    serving: Serving,
     target: Target,
     version: SolutionVersion,
     recipe: &'static Recipe,
@@ -75,10 +76,14 @@ impl Part {
 
 impl Deployment {
     /// What a campaign asks for, which is its update once it serves.
-    async fn of(steps: &Steps, campaign: Campaign) -> Result<Self, Failure> {
-        let target = Target::of(&campaign);
+    async fn of(steps: &Steps, serving: Serving) -> Result<Self, Failure> {
+        let target = Target::of(serving.campaign());
         let version = steps.existing::<SolutionVersion>(&target.version).await?;
         if version.lifecycle.status != Status::Active {
+            // The caller of a recommender knows of no version.
+            if let (Serving::Recommender(_), Some(reason)) = (&serving, &version.lifecycle.failure_reason) {
+                return Err(Failure::caller(reason.clone()));
+            }
             return Err(Failure::caller(format!(
                 "{} is {}; a campaign serves an ACTIVE solution version.",
                 version.arn,
@@ -103,7 +108,7 @@ impl Deployment {
             }
         };
         let lists = u32::try_from(lists).doing(|| format!("counting the lists of {}", version.arn))?;
-        Ok(Self { campaign, target, version, recipe, lists })
+        Ok(Self { serving, target, version, recipe, lists })
     }
 
     /// Every list.
@@ -111,9 +116,15 @@ impl Deployment {
         Part { lists: 0..self.lists, cold: true, note: String::new() }
     }
 
+    fn campaign(&self) -> &Campaign {
+        self.serving.campaign()
+    }
+
     /// The campaign as it is once it serves the version.
-    fn deployed(self) -> Campaign {
-        self.target.reached(self.campaign)
+    fn deployed(mut self) -> Serving {
+        let campaign = self.serving.campaign_mut();
+        *campaign = self.target.reached(campaign.clone());
+        self.serving
     }
 
     /// Says that the slot holds nothing whole, before a list in it is written over. False when the
@@ -122,18 +133,19 @@ impl Deployment {
     /// A slot that is said to hold nothing already costs no call, so every shard may ask.
     async fn open(&self, steps: &Steps) -> Result<bool, Failure> {
         let slot = self.target.slot;
-        if self.campaign.slots.held(slot).is_none() {
+        if self.campaign().slots.held(slot).is_none() {
             return Ok(true);
         }
         let mut asked = false;
-        let opened = steps.resources.update::<Campaign, _>(&self.campaign.arn, |campaign| {
+        let opened = steps.resources.update::<Serving, _>(&self.campaign().arn, |serving| {
+            let campaign = serving.campaign_mut();
             asked = self.target.is_asked_for_by(campaign);
             if asked {
                 campaign.slots.hold(slot, None);
             }
             Ok::<_, std::convert::Infallible>(())
         });
-        let opened = opened.await.doing(|| format!("opening a slot of {}", self.campaign.arn))?;
+        let opened = opened.await.doing(|| format!("opening a slot of {}", self.campaign().arn))?;
         Ok(opened.is_some() && asked)
     }
 
@@ -145,7 +157,7 @@ impl Deployment {
         part: Part,
     ) -> Result<Published, Failure> {
         let version = &self.version.arn;
-        let shelf = Shelf::new(&self.campaign.arn, self.target.slot);
+        let shelf = Shelf::new(&self.campaign().arn, self.target.slot);
         let publishing = || format!("publishing the lists of {version}");
         let fail = |cause: String| Failure::Internal { doing: publishing(), cause: cause.into() };
         let known = match self.recipe.recipe_type {
@@ -158,7 +170,7 @@ impl Deployment {
         let total = part.total();
         let observe = |done| {
             steps.observer.progress(Progress {
-                arn: self.campaign.arn.clone(),
+                arn: self.campaign().arn.clone(),
                 stage: "precompute",
                 done,
                 total,
@@ -176,7 +188,7 @@ impl Deployment {
         let rows = futures::stream::poll_fn(move |context| receive.poll_recv(context)).boxed();
         let published = tokio::select! {
             published = steps.lists.publish(shelf, version, rows, observe) => published.doing(publishing)?,
-            () = self.target.withdrawn(steps, &self.campaign.arn) => {
+            () = self.target.withdrawn(steps, &self.campaign().arn) => {
                 return Err(fail("its campaign does not ask for it any more".into()));
             }
         };
@@ -185,7 +197,7 @@ impl Deployment {
         if written != total {
             return Err(fail(format!("{written} of {total} lists were written")));
         }
-        tracing::info!(campaign = %self.campaign.arn, slot = ?self.target.slot, %version, lists = written, write_units, "published");
+        tracing::info!(campaign = %self.campaign().arn, slot = ?self.target.slot, %version, lists = written, write_units, "published");
         Ok(published)
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! After an import into an Interactions dataset every solution of its group with automatic training gets
 //! a version; after a training, and after a deployment, every campaign that follows its solution is
-//! asked to move to the newest version. [`Steps::follow_up_all`] looks at everything instead: at
+//! asked to move to the newest version. A recommender does both, and its creation is led from step to step
+//! here. [`Steps::follow_up_all`] looks at everything instead: at
 //! schedules, and at what a process that was killed left undone.
 //!
 //! The rules stand in `lifecycle::auto_training` and `lifecycle::campaign_update`. They look at what is
 //! there, so a follow-up may be killed and repeated like any step. It is no part of the job that caused
 //! it: that job is done, whatever becomes of its follow-up.
 
+use domain::recommender::{Recommender, Serving};
 use domain::resource::{Campaign, Dataset, DatasetImportJob, DatasetType, Job, Solution};
 use domain::{ApiError, Arn, EpochMillis, ResourceKind, Status};
 use lifecycle::auto_training::{self, FORGOTTEN_AFTER_MS, Occasion};
@@ -49,9 +51,16 @@ impl Steps {
                 self.move_on(campaigns, Occasion::Change, &mut follow_up).await;
             }
             ResourceKind::Campaign => {
-                let campaign = self.resources.get_as::<Campaign>(finished).await;
+                let campaign = self.resources.get_as::<Serving>(finished).await;
                 let campaign = campaign.doing(|| format!("reading {finished}"))?.map(|found| found.value);
                 self.move_on(campaign, Occasion::Change, &mut follow_up).await;
+            }
+            ResourceKind::Recommender | ResourceKind::RecommenderVersion => {
+                let recommender = finished.solution();
+                let found = self.resources.get_as::<Recommender>(&recommender).await;
+                if let Some(found) = found.doing(|| format!("reading {recommender}"))? {
+                    self.go_on(found.value, Occasion::Change, &mut follow_up).await;
+                }
             }
             _ => {}
         }
@@ -68,6 +77,9 @@ impl Steps {
         let campaigns = self.children(ResourceKind::Campaign, None).await?;
         self.move_on(campaigns, Occasion::Schedule, &mut follow_up).await;
         follow_up.failures.extend(self.report_events(EpochMillis::now()).await);
+        for recommender in self.children(ResourceKind::Recommender, None).await? {
+            self.go_on(recommender, Occasion::Schedule, &mut follow_up).await;
+        }
         Ok(follow_up)
     }
 
@@ -88,7 +100,26 @@ impl Steps {
         for solution in self.children::<Solution>(ResourceKind::Solution, Some(&dataset_group)).await? {
             self.train_if_needed(&solution, Occasion::Change, follow_up).await;
         }
+        for recommender in
+            self.children::<Recommender>(ResourceKind::Recommender, Some(&dataset_group)).await?
+        {
+            self.train_if_needed(&recommender.trainer(), Occasion::Change, follow_up).await;
+        }
         Ok(())
+    }
+
+    /// What a recommender needs: its first version, what it waits for, and once it serves a version of the
+    /// present data, and the newest of its versions.
+    async fn go_on(&self, recommender: Recommender, occasion: Occasion, follow_up: &mut FollowUp) {
+        let asked = self.next_of(&recommender, occasion).await;
+        follow_up.add(|| format!("going on with {}", recommender.serves.arn), asked);
+        if recommender.serves.lifecycle.status != Status::Active {
+            return;
+        }
+        self.train_if_needed(&recommender.trainer(), occasion, follow_up).await;
+        let pruned = self.prune(&recommender).await.map(|()| None).map_err(ApiError::internal);
+        follow_up.add(|| format!("removing old versions of {}", recommender.serves.arn), pruned);
+        self.move_on([Serving::Recommender(recommender)], occasion, follow_up).await;
     }
 
     async fn train_if_needed(&self, solution: &Solution, occasion: Occasion, follow_up: &mut FollowUp) {
@@ -111,13 +142,16 @@ impl Steps {
 
     async fn move_on(
         &self,
-        campaigns: impl IntoIterator<Item = Campaign>,
+        serving: impl IntoIterator<Item = Serving>,
         occasion: Occasion,
         follow_up: &mut FollowUp,
     ) {
-        for campaign in campaigns.into_iter().filter(Campaign::follows_latest) {
-            let asked = self.follow_latest(&campaign, occasion).await;
-            follow_up.add(|| format!("moving {} to the newest version", campaign.arn), asked);
+        for serving in serving {
+            let campaign = serving.campaign();
+            if campaign.follows_latest() {
+                let asked = self.follow_latest(campaign, occasion).await;
+                follow_up.add(|| format!("moving {} to the newest version", campaign.arn), asked);
+            }
         }
     }
 
@@ -129,7 +163,8 @@ impl Steps {
         let mut launch = false;
         let asked = self
             .resources
-            .update(&campaign.arn, |campaign: &mut Campaign| {
+            .update(&campaign.arn, |serving: &mut Serving| {
+                let campaign = serving.campaign_mut();
                 launch = match campaign_update::follow(campaign, &versions) {
                     Follow::Stay => false,
                     Follow::Waits(since) => {

@@ -4,7 +4,7 @@
 //! `<dataset group>/<dataset type>/`. Every key derives from the resource it belongs to, so a
 //! repeated step overwrites its own leftovers.
 
-use domain::Arn;
+use domain::{Arn, ResourceKind};
 
 /// Prefix of everything that the service keeps for itself.
 pub const INTERNAL: &str = "_osusume/";
@@ -25,14 +25,25 @@ pub fn dataset_prefix(dataset: &Arn) -> String {
     format!("{INTERNAL}datasets/{}/", dataset.tail())
 }
 
+/// What belongs to a version, or to what serves one, below a folder. Solutions and campaigns may have the
+/// names of recommenders, so those have folders of their own.
+fn below(folder: &str, arn: &Arn) -> String {
+    match arn.kind() {
+        ResourceKind::Recommender | ResourceKind::RecommenderVersion => {
+            format!("{INTERNAL}recommenders/{folder}/{}/", arn.tail())
+        }
+        _ => format!("{INTERNAL}{folder}/{}/", arn.tail()),
+    }
+}
+
 /// The artifact of a solution version. Its tail is `<solution>/<version id>`.
 pub fn model_prefix(version: &Arn) -> String {
-    format!("{INTERNAL}models/{}/", version.tail())
+    below("models", version)
 }
 
 /// What a training read beside the imported data, for each of its attempts, and its checkpoints.
 pub fn training_prefix(version: &Arn) -> String {
-    format!("{INTERNAL}training/{}/", version.tail())
+    below("training", version)
 }
 
 /// The two places where the training of a version leaves its checkpoints in turn.
@@ -42,12 +53,17 @@ pub fn checkpoints(version: &Arn) -> [String; 2] {
 
 /// What the trials of a version's search leave for each other.
 pub fn trials_prefix(version: &Arn) -> String {
-    format!("{INTERNAL}trials/{}/", version.tail())
+    below("trials", version)
+}
+
+/// Everything of a version.
+pub fn of_version(version: &Arn) -> [String; 3] {
+    [model_prefix(version), training_prefix(version), trials_prefix(version)]
 }
 
 /// What the stages of a campaign's deployments leave for each other.
 pub fn deployments_prefix(campaign: &Arn) -> String {
-    format!("{INTERNAL}deployments/{}/", campaign.tail())
+    below("deployments", campaign)
 }
 
 /// Receipts of the shards of one version's deployment to a campaign.

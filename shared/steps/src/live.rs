@@ -16,6 +16,7 @@ use crate::actions::ServedActions;
 use crate::described::{Described, DescribedItems, Shown};
 use crate::failure::{Doing, Failure};
 use crate::filters::{Filters, Prepared};
+use crate::left_out;
 use crate::models::{ServedModel, event_filter, recipe_of};
 use crate::newest::{FRESH_FOR, Newest};
 use crate::refresh::{Doings, Past, Versions};
@@ -24,8 +25,8 @@ use crate::{ModelCache, Steps};
 /// Models kept in memory: the version that is served and the one that follows it, for two campaigns.
 const KEPT: usize = 4;
 
-/// What is asked for: a list for a user or whoever is unknown, items related to an item, or given items
-/// in order.
+/// What is asked for: a list for a user or whoever is unknown, items related to an item, which leave out
+/// what its user took where the use case says so, or given items in order.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Question {
@@ -82,8 +83,9 @@ impl LiveModels {
         let steered = question.user_id.as_deref().filter(|_| follows);
         let tested = question.filter.as_ref().and_then(|filter| filter.user.as_deref());
         let tested = tested.filter(|_| filter.as_ref().is_some_and(Prepared::reads_interactions));
-        // Both are the user of the request, where there are both.
-        let asked = steered.or(tested);
+        let spared = question.user_id.as_deref().filter(|_| model.leaves_out());
+        // All are the user of the request, where there are several.
+        let asked = steered.or(tested).or(spared);
         let of_actions = model.loaded.model.actions().is_some();
         let doings = match asked {
             Some(user) => self.doings(group, user, true, of_actions).await?,
@@ -101,13 +103,14 @@ impl LiveModels {
                 _ => None,
             };
             let k = question.num_results;
-            if let (None, Some(item)) = (&question.user_id, &question.item_id) {
-                return Ok(match &passing {
+            let user = question.user_id.as_deref().unwrap_or_default();
+            let left_out = model.left_out(user, &doings.items);
+            if let Some(item) = &question.item_id {
+                return Ok(left_out::without(&left_out, k, |k| match &passing {
                     Some(passing) => model.for_item_within(item, k, passing.words()),
                     None => model.for_item(item, k),
-                });
+                }));
             }
-            let user = question.user_id.as_deref().unwrap_or_default();
             let past = (follows && doings.count() > 0).then(|| Past::of(&model, &counted, user, &doings));
             let mut history = match &past {
                 Some(past) => past.history(&model, user),
@@ -127,12 +130,12 @@ impl LiveModels {
                 return Ok(asked.for_history(user, history, k, passes));
             }
             let explorer = model.explorer(&question.exploration)?;
-            Ok(match &passing {
+            Ok(left_out::without(&left_out, k, |k| match &passing {
                 Some(passing) => {
                     model.for_history_within(user, history, k, explorer.as_ref(), passing.words())
                 }
                 None => model.for_history(user, history, k, explorer.as_ref()),
-            })
+            }))
         };
         tokio::task::spawn_blocking(answer).await.doing(|| "scoring".into())?
     }

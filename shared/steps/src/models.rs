@@ -2,17 +2,18 @@
 
 mod cache;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use dataset::manifest::ManifestPart;
 use dataset::{EventFilter, History, IdTable, Interactions, Manifest};
+use domain::event::Event;
 use domain::hyperparameters::Hyperparameters;
-use domain::recipes::{Exploration, ITEM_EXPLORATION, Recipe};
+use domain::recipes::{Exploration, ITEM_EXPLORATION, Recipe, RecipeType};
 use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
-use domain::{Arn, EpochMillis, Resource};
+use domain::{Arn, EpochMillis, Resource, use_cases};
 use recipe::artifact::{self, Artifact, Loaded};
 use recipe::exploration::{self, Explorer};
 use recipe::{Query, RankedList, Recommender, precompute};
@@ -22,6 +23,7 @@ pub use self::cache::{Kept, ModelCache};
 
 use crate::actions::ServedActions;
 use crate::failure::{Doing, Failure};
+use crate::left_out::{self, Taken};
 use crate::training_data::Snapshots;
 use crate::{Steps, keys};
 
@@ -37,6 +39,8 @@ pub struct ServedModel {
     recipe: &'static Recipe,
     version: Arn,
     created: EpochMillis,
+    /// What users took, for the use cases that leave it out.
+    taken: Option<Taken>,
 }
 
 impl ServedModel {
@@ -74,6 +78,17 @@ impl ServedModel {
         self.data.users.get(user).map_or(NO_HISTORY, |number| self.data.history(number))
     }
 
+    /// Whether answers to a user leave something out.
+    pub(crate) fn leaves_out(&self) -> bool {
+        self.taken.is_some()
+    }
+
+    /// What is left out of a user's answers; `told` are the user's events that came in live, where the data is
+    /// what was imported alone.
+    pub(crate) fn left_out(&self, user: &str, told: &[Event]) -> HashSet<Box<str>> {
+        self.taken.as_ref().map_or_else(HashSet::new, |taken| taken.by(user, told))
+    }
+
     /// The list for a user with this history.
     pub fn for_history(
         &self,
@@ -98,8 +113,26 @@ impl ServedModel {
         self.for_history("", NO_HISTORY, k, explorer)
     }
 
-    /// A range of users with their lists.
+    /// A range of users with their lists, without what is left out of them.
     pub fn for_users<'a>(
+        &'a self,
+        users: Range<u32>,
+        k: usize,
+        exclude_seen: bool,
+        explorer: Option<&'a Explorer>,
+    ) -> Box<dyn Iterator<Item = (&'a str, StoredList)> + 'a> {
+        let lists = |k| self.unfiltered_for_users(users, k, exclude_seen, explorer);
+        if self.taken.is_none() {
+            return lists(k);
+        }
+        // Users are asked about together, so for as many more as are left out at most.
+        Box::new(lists(k + left_out::ITEMS_MAX).map(move |(user, list)| {
+            let left_out = self.left_out(user, &[]);
+            (user, left_out::without(&left_out, k, |_| list))
+        }))
+    }
+
+    fn unfiltered_for_users<'a>(
         &'a self,
         users: Range<u32>,
         k: usize,
@@ -293,6 +326,13 @@ impl Steps {
         let snapshots = Snapshots::of(&loaded.description.data);
         let manifest = self.manifest(&snapshots.interactions).await?;
         let parts = if imported { manifest.imported().to_vec() } else { manifest.parts.clone() };
+        // Lists of items are published for everybody; who asks is known to live answers.
+        let of_users = recipe.recipe_type != RecipeType::RelatedItems;
+        let use_case = use_cases::find_by_name(recipe.name).filter(|_| of_users || imported);
+        let taken = match use_case.and_then(|use_case| use_case.leaves_out) {
+            Some(event_type) => Some(Taken::read(self, &manifest, &parts, event_type).await?),
+            None => None,
+        };
         // As the model numbers them: rows may have left since it was trained, and those that came in live
         // may be left out.
         let items = Some(IdTable::clone(&loaded.items));
@@ -306,7 +346,7 @@ impl Steps {
             self.describe_actions(&mut data, model.actions.clone(), &snapshots, imported).await?;
         }
         let (version, created) = (version.arn.clone(), version.lifecycle.created);
-        Ok(ServedModel { loaded, data, recipe, version, created })
+        Ok(ServedModel { loaded, data, recipe, version, created, taken })
     }
 
     /// A part of a dataset, checked against its manifest.

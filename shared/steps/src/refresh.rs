@@ -12,13 +12,15 @@ use std::time::Instant;
 use dataset::{ActionEvent, EventFilter, History, Outcome};
 use domain::event::Event;
 use domain::limits::PRECOMPUTED_RESULTS;
+use domain::recommender::Serving;
 use domain::resource::{Campaign, SolutionVersion};
-use domain::{Arn, Resource, ResourceKind, Slot, Status};
+use domain::{Arn, ResourceKind, Slot, Status};
 use recipe::exploration::Explorer;
 use store::{ListKey, Refresh, Shelf, StoredList, Who};
 
 use crate::deploy::Target;
 use crate::failure::{Doing, Failure};
+use crate::left_out;
 use crate::live::LiveModels;
 use crate::models::{ServedModel, event_filter, recipe_of};
 
@@ -105,8 +107,9 @@ pub(crate) fn moved_list(
     doings: &Doings,
 ) -> Option<StoredList> {
     let past = Past::of(model, filter, user, doings);
-    let list = || model.for_history(user, past.history(model, user), PRECOMPUTED_RESULTS, explorer);
-    past.moved.then(list)
+    let left_out = model.left_out(user, &doings.items);
+    let list = |k| model.for_history(user, past.history(model, user), k, explorer);
+    past.moved.then(|| left_out::without(&left_out, PRECOMPUTED_RESULTS, list))
 }
 
 /// A slot that a user's list is written to.
@@ -189,14 +192,21 @@ impl LiveModels {
 
     /// Where lists of the group's users lie that follow their events.
     async fn places(&self, group: &Arn) -> Result<Vec<Place>, Failure> {
-        let campaigns = self.steps().resources.list_all(ResourceKind::Campaign, None).await;
-        let campaigns = campaigns.doing(|| "listing campaigns".into())?;
+        let resources = &self.steps().resources;
+        let campaigns = resources.list_all(ResourceKind::Campaign, None).await;
+        let recommenders = resources.list_all(ResourceKind::Recommender, Some(group)).await;
+        let mut serving = campaigns.doing(|| "listing campaigns".into())?;
+        serving.extend(recommenders.doing(|| format!("listing recommenders of {group}"))?);
         let mut places = Vec::new();
-        for campaign in campaigns {
-            let Resource::Campaign(campaign) = campaign else { continue };
-            for (slot, version, exploration) in slots(&campaign) {
+        for serving in serving {
+            let Ok(serving) = Serving::try_from(serving) else { continue };
+            let campaign = serving.campaign();
+            for (slot, version, exploration) in slots(campaign) {
                 let version = self.version(&version).await?;
-                let recipe = version.as_ref().map(|version| recipe_of(version)).transpose()?;
+                // A recommender's may be in training still: its deployment will see the event.
+                let trained =
+                    version.as_ref().filter(|version| version.lifecycle.status == Status::Active);
+                let recipe = trained.map(|version| recipe_of(version)).transpose()?;
                 let follows = recipe.is_some_and(|recipe| recipe.lists_follow_events());
                 let actions = recipe.is_some_and(|recipe| recipe.reads_actions());
                 if let Some(version) = version.filter(|version| follows && version.dataset_group == *group) {
@@ -221,7 +231,7 @@ fn slots(campaign: &Campaign) -> Vec<(Slot, Arn, BTreeMap<String, String>)> {
         Some(update) if campaign.lifecycle.status == Status::Active => &update.lifecycle,
         _ => &campaign.lifecycle,
     };
-    if matches!(life.status, Status::CreatePending | Status::CreateInProgress) {
+    if life.status.begun().is_some() {
         let Target { version, slot, exploration, .. } = Target::of(campaign);
         // A slot that still holds another version whole was not begun; what is written there now would
         // make that version's rollback miss a list.

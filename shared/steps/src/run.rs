@@ -5,8 +5,9 @@
 //! ends as `CREATE FAILED` instead of for ever.
 
 use domain::limits::ATTEMPTS_MAX;
+use domain::recommender::Serving;
 use domain::resource::{
-    BatchInferenceJob, BatchSegmentJob, Campaign, DataDeletionJob, DatasetExportJob, DatasetImportJob, Job,
+    BatchInferenceJob, BatchSegmentJob, DataDeletionJob, DatasetExportJob, DatasetImportJob, Job,
     SolutionVersion,
 };
 use domain::status::{Lifecycle, Status};
@@ -15,7 +16,7 @@ use store::resources::UpdateError;
 
 use crate::deploy::Target;
 use crate::failure::{Doing, Failure, chain};
-use crate::{Steps, batch, data_deletion, delete, deploy, export, import, keys, train};
+use crate::{Steps, batch, data_deletion, delete, deploy, export, import, keys, recommender, train};
 
 /// A resource that a job brings from `CREATE PENDING` to its end.
 pub(crate) trait Work:
@@ -30,6 +31,18 @@ pub(crate) trait Work:
     /// Keys of objects that are of no use once the resource is at rest.
     fn scratch(_: &Arn) -> Vec<String> {
         vec![]
+    }
+    /// Prefixes of the objects that the work leaves for good.
+    fn belongings(_: &Arn) -> Vec<String> {
+        vec![]
+    }
+    /// Whether the work can be begun yet. One that cannot is asked for again once it can.
+    fn is_due(_steps: &Steps, _arn: &Arn) -> impl Future<Output = Result<bool, Failure>> + Send {
+        async { Ok(true) }
+    }
+    /// What follows from the work's being begun.
+    fn begun(_steps: &Steps, _arn: &Arn) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
     }
     /// Whether the resource, as it is now, still waits for what the work made of it.
     fn awaits(&self, _finished: &Self) -> bool {
@@ -73,24 +86,34 @@ impl Work for SolutionVersion {
     fn scratch(arn: &Arn) -> Vec<String> {
         keys::checkpoints(arn).into()
     }
+    fn belongings(arn: &Arn) -> Vec<String> {
+        keys::of_version(arn).into()
+    }
+    async fn begun(steps: &Steps, arn: &Arn) -> Result<(), Failure> {
+        recommender::training_begun(steps, arn).await
+    }
 }
 
-impl Work for Campaign {
+impl Work for Serving {
     async fn work(&self, steps: &Steps) -> Result<Self, Failure> {
         deploy::deploy(steps, self).await
     }
     fn lifecycle(&mut self) -> &mut Lifecycle {
-        match &mut self.latest_update {
-            Some(update) if self.lifecycle.status == Status::Active => &mut update.lifecycle,
-            _ => &mut self.lifecycle,
+        let campaign = self.campaign_mut();
+        match &mut campaign.latest_update {
+            Some(update) if campaign.lifecycle.status == Status::Active => &mut update.lifecycle,
+            _ => &mut campaign.lifecycle,
         }
     }
     fn attempts(&mut self) -> &mut u32 {
-        &mut self.attempts
+        &mut self.campaign_mut().attempts
+    }
+    async fn is_due(steps: &Steps, arn: &Arn) -> Result<bool, Failure> {
+        recommender::is_due(steps, arn).await
     }
     /// A deployment that ends after another process has ended it must not undo the next one.
     fn awaits(&self, finished: &Self) -> bool {
-        Target::of(self).is_reached_by(finished)
+        Target::of(self.campaign()).is_reached_by(finished.campaign())
     }
 }
 
@@ -109,7 +132,7 @@ impl Steps {
         match job {
             Job::Import(arn) => self.attempt::<DatasetImportJob>(arn).await,
             Job::Train(arn) => self.attempt::<SolutionVersion>(arn).await,
-            Job::Deploy(arn) => self.attempt::<Campaign>(arn).await,
+            Job::Deploy(arn) => self.attempt::<Serving>(arn).await,
             Job::BatchInference(arn) => self.attempt::<BatchInferenceJob>(arn).await,
             Job::BatchSegment(arn) => self.attempt::<BatchSegmentJob>(arn).await,
             Job::Export(arn) => {
@@ -132,7 +155,7 @@ impl Steps {
         Ok(match job {
             Job::Import(_) => matches!(self.begin::<DatasetImportJob>(arn).await?, Begun::Go(_)),
             Job::Train(_) => matches!(self.begin::<SolutionVersion>(arn).await?, Begun::Go(_)),
-            Job::Deploy(_) => matches!(self.begin::<Campaign>(arn).await?, Begun::Go(_)),
+            Job::Deploy(_) => matches!(self.begin::<Serving>(arn).await?, Begun::Go(_)),
             Job::BatchInference(_) => matches!(self.begin::<BatchInferenceJob>(arn).await?, Begun::Go(_)),
             Job::BatchSegment(_) => matches!(self.begin::<BatchSegmentJob>(arn).await?, Begun::Go(_)),
             Job::Export(_) => matches!(self.begin::<DatasetExportJob>(arn).await?, Begun::Go(_)),
@@ -148,8 +171,11 @@ impl Steps {
         let how = || Err(reason.to_owned());
         match job {
             Job::Import(_) => self.end::<DatasetImportJob>(arn, how()).await,
-            Job::Train(_) => self.end::<SolutionVersion>(arn, how()).await,
-            Job::Deploy(_) => self.end::<Campaign>(arn, how()).await,
+            Job::Train(_) => {
+                self.end::<SolutionVersion>(arn, how()).await?;
+                recommender::training_failed(self, arn, reason).await
+            }
+            Job::Deploy(_) => self.end::<Serving>(arn, how()).await,
             Job::BatchInference(_) => self.end::<BatchInferenceJob>(arn, how()).await,
             Job::BatchSegment(_) => self.end::<BatchSegmentJob>(arn, how()).await,
             Job::Export(_) => self.end::<DatasetExportJob>(arn, how()).await,
@@ -183,7 +209,7 @@ impl Steps {
             _ => match resource {
                 Resource::DatasetImportJob(_) => Some(Job::Import(arn)),
                 Resource::SolutionVersion(_) => Some(Job::Train(arn)),
-                Resource::Campaign(_) => Some(Job::Deploy(arn)),
+                Resource::Campaign(_) | Resource::Recommender(_) => Some(Job::Deploy(arn)),
                 Resource::BatchInferenceJob(_) => Some(Job::BatchInference(arn)),
                 Resource::BatchSegmentJob(_) => Some(Job::BatchSegment(arn)),
                 Resource::DatasetExportJob(_) => Some(Job::Export(arn)),
@@ -213,6 +239,9 @@ impl Steps {
 
     /// Counts the attempt and says `CREATE IN_PROGRESS`, or finds that there is nothing to do.
     async fn begin<R: Work>(&self, arn: &Arn) -> Result<Begun<R>, Failure> {
+        if !R::is_due(self, arn).await? {
+            return Ok(Begun::Nothing);
+        }
         let mut go = false;
         let begun = self
             .change::<R>(arn, |resource| {
@@ -220,11 +249,10 @@ impl Steps {
                 let now = EpochMillis::now();
                 let attempts = *resource.attempts();
                 let life = resource.lifecycle();
-                match life.status {
-                    Status::CreateStopping => return life.advance(Status::CreateStopped, now),
-                    Status::CreatePending | Status::CreateInProgress => {}
-                    _ => return Ok(()),
+                if life.status == Status::CreateStopping {
+                    return life.advance(Status::CreateStopped, now);
                 }
+                let Some(in_progress) = life.status.begun() else { return Ok(()) };
                 if attempts >= ATTEMPTS_MAX {
                     let last = life.failure_reason.take().map_or_else(
                         || {
@@ -235,61 +263,76 @@ impl Steps {
                     );
                     life.fail(format!("Given up after {attempts} attempts; {last}."), now)?;
                 } else {
-                    life.advance(Status::CreateInProgress, now)?;
+                    life.advance(in_progress, now)?;
                     *resource.attempts() += 1;
                     go = true;
                 }
                 Ok(())
             })
             .await?;
-        Ok(match begun {
-            Some(resource) if go => Begun::Go(resource),
-            _ => Begun::Nothing,
-        })
+        match begun {
+            Some(resource) if go => {
+                R::begun(self, arn).await?;
+                Ok(Begun::Go(resource))
+            }
+            _ => Ok(Begun::Nothing),
+        }
     }
 
     /// Writes what the work produced and says `ACTIVE`, unless the resource was stopped meanwhile or
     /// waits for something else by now.
     pub(crate) async fn finish<R: Work>(&self, arn: &Arn, finished: R) -> Result<(), Failure> {
-        self.change::<R>(arn, |resource| {
-            if !resource.awaits(&finished) {
-                return Ok(());
-            }
-            let now = EpochMillis::now();
-            let mut life = resource.lifecycle().clone();
-            if life.status == Status::CreateStopping {
-                return resource.lifecycle().advance(Status::CreateStopped, now);
-            }
-            life.advance(Status::Active, now)?;
-            life.failure_reason = None;
-            *resource = finished.clone();
-            *resource.lifecycle() = life;
-            *resource.attempts() = 0;
-            Ok(())
-        })
-        .await?;
-        self.clear_scratch::<R>(arn).await;
-        Ok(())
+        let written = self
+            .change::<R>(arn, |resource| {
+                if !resource.awaits(&finished) {
+                    return Ok(());
+                }
+                let now = EpochMillis::now();
+                let mut life = resource.lifecycle().clone();
+                if life.status == Status::CreateStopping {
+                    return resource.lifecycle().advance(Status::CreateStopped, now);
+                }
+                life.advance(Status::Active, now)?;
+                life.failure_reason = None;
+                *resource = finished.clone();
+                *resource.lifecycle() = life;
+                *resource.attempts() = 0;
+                Ok(())
+            })
+            .await?;
+        self.sweep::<R>(arn, written.is_none()).await
     }
 
     /// Ends without a product: stopped, or failed with a reason.
     pub(crate) async fn end<R: Work>(&self, arn: &Arn, how: Result<Status, String>) -> Result<(), Failure> {
-        self.change::<R>(arn, |resource| {
-            let now = EpochMillis::now();
-            *resource.attempts() = 0;
-            let life = resource.lifecycle();
-            if life.status.is_at_rest() {
-                return Ok(());
-            }
-            match (&how, life.status) {
-                (_, Status::CreateStopping) => life.advance(Status::CreateStopped, now)?,
-                (Ok(status), _) => life.advance(*status, now)?,
-                (Err(reason), _) => life.fail(reason.as_str(), now)?,
-            }
-            Ok(())
-        })
-        .await?;
+        let written = self
+            .change::<R>(arn, |resource| {
+                let now = EpochMillis::now();
+                *resource.attempts() = 0;
+                let life = resource.lifecycle();
+                if life.status.is_at_rest() {
+                    return Ok(());
+                }
+                match (&how, life.status) {
+                    (_, Status::CreateStopping) => life.advance(Status::CreateStopped, now)?,
+                    (Ok(status), _) => life.advance(*status, now)?,
+                    (Err(reason), _) => life.fail(reason.as_str(), now)?,
+                }
+                Ok(())
+            })
+            .await?;
+        self.sweep::<R>(arn, written.is_none()).await
+    }
+
+    /// Removes what is of no use any more: scratch, and everything that was written for a resource that was
+    /// deleted while it was worked on.
+    async fn sweep<R: Work>(&self, arn: &Arn, gone: bool) -> Result<(), Failure> {
         self.clear_scratch::<R>(arn).await;
+        if gone {
+            for prefix in R::belongings(arn) {
+                self.clear(prefix).await?;
+            }
+        }
         Ok(())
     }
 

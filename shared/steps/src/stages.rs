@@ -84,8 +84,8 @@ impl Steps {
         let Some(mut resource) = found.map(|revised| revised.value) else { return Ok(None) };
         let status = resource.lifecycle().status;
         // One that is stopping goes on to its end, which says that it was stopped.
-        let going = [Status::CreatePending, Status::CreateInProgress, Status::CreateStopping];
-        Ok(going.contains(&status).then_some(resource))
+        let going = status.begun().is_some() || status == Status::CreateStopping;
+        Ok(going.then_some(resource))
     }
 
     /// Removes what the stages of a job left for each other.

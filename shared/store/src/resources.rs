@@ -213,7 +213,7 @@ impl Resources {
     }
 
     /// Everything that work is still being done for: whatever is pending, in progress or stopping,
-    /// and campaigns whose latest update is. Oldest first within a kind.
+    /// and campaigns and recommenders whose latest update is. Oldest first within a kind.
     pub async fn unfinished(&self) -> Result<Vec<Resource>, StoreError> {
         let mut found = Vec::new();
         for kind in row::STORED_KINDS {

@@ -90,7 +90,7 @@ fn follows_only_latest(
     ))
 }
 
-fn tps(member: &Member<'_>) -> Result<u32, ApiError> {
+pub(crate) fn tps(member: &Member<'_>) -> Result<u32, ApiError> {
     Ok(member.integer(1, i64::from(i32::MAX))? as u32)
 }
 

@@ -27,6 +27,7 @@ pub mod events;
 pub mod filter;
 pub mod metric_attribution;
 pub mod recipe;
+pub mod recommender;
 pub mod runtime;
 pub mod schema;
 pub mod solution;

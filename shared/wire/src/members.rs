@@ -42,7 +42,7 @@ pub struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn path_of(&self, name: &str) -> String {
+    pub(crate) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 

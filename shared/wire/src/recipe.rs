@@ -2,13 +2,15 @@
 
 use domain::hyperparameters::{Hyperparameter, Range};
 use domain::recipes::{CATALOGUE_CREATED, Recipe};
+use domain::use_cases;
 use serde_json::Value;
 
 use crate::shape::Shape;
 
-/// An element of `ListRecipes`.
+/// An element of `ListRecipes`; use cases show their domain.
 pub fn summary(recipe: &Recipe) -> Value {
-    summary_shape(recipe).into()
+    let domain = use_cases::find_by_name(recipe.name).map(|use_case| use_case.domain);
+    summary_shape(recipe).with_some("domain", domain).into()
 }
 
 /// `recipe` of `DescribeRecipe`.

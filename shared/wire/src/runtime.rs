@@ -50,7 +50,7 @@ impl Promotion {
 /// `POST /recommendations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetRecommendations {
-    /// Who answers.
+    /// Who answers: a campaign, or a recommender.
     pub campaign: Arn,
     /// For whom.
     pub user_id: Option<String>,
@@ -76,15 +76,15 @@ impl GetRecommendations {
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let document = Document::parse(body)?;
         let members = document.members();
-        if let Some(recommender) = members.optional("recommenderArn", Member::arn)? {
-            if members.get("campaignArn").is_some() {
+        let campaign = match members.get("recommenderArn") {
+            Some(_) if members.get("campaignArn").is_some() => {
                 return Err(ApiError::invalid(
                     "Both 'campaignArn' and 'recommenderArn' are set: give the one that should answer.",
                 ));
             }
-            return Err(ApiError::not_found(&recommender));
-        }
-        let campaign = campaign(&members)?;
+            Some(_) => answering(&members, "recommenderArn", ResourceKind::Recommender)?,
+            None => campaign(&members)?,
+        };
         let user_id = members.optional("userId", id)?;
         let item_id = members.optional("itemId", id)?;
         let most = NUM_RESULTS_MAX as i64;
@@ -184,12 +184,17 @@ impl GetActionRecommendations {
     }
 }
 
-/// Any ARN that is not a campaign's is an invalid campaign ARN, in the hosted service's words.
 fn campaign(members: &Members<'_>) -> Result<Arn, ApiError> {
-    let text = members.required("campaignArn", Member::text)?;
-    text.parse::<Arn>().ok().filter(|arn| arn.kind() == ResourceKind::Campaign).ok_or_else(|| {
+    answering(members, "campaignArn", ResourceKind::Campaign)
+}
+
+/// Any ARN that is not a campaign's is an invalid campaign ARN, in the hosted service's words; the same of
+/// recommenders.
+fn answering(members: &Members<'_>, name: &str, kind: ResourceKind) -> Result<Arn, ApiError> {
+    let text = members.required(name, Member::text)?;
+    text.parse::<Arn>().ok().filter(|arn| arn.kind() == kind).ok_or_else(|| {
         let shown: String = text.chars().take(domain::arn::ARN_CHARS_MAX).collect();
-        ApiError::invalid(format!("The given campaign ARN is invalid: {shown}"))
+        ApiError::invalid(format!("The given {} ARN is invalid: {shown}", kind.segment()))
     })
 }
 
@@ -201,15 +206,16 @@ fn id(member: &Member<'_>) -> Result<String, ApiError> {
 /// something is filtered.
 fn filter(members: &Members<'_>) -> Result<Option<RequestedFilter>, ApiError> {
     let values = members.optional("filterValues", Member::strings)?.unwrap_or_default();
+    let path = members.path_of("filterValues");
     if values.len() > FILTER_PARAMETERS_MAX {
         let rule = format!("Member must have length less than or equal to {FILTER_PARAMETERS_MAX}");
-        return Err(violated("filterValues", &format!("{} entries", values.len()), &rule));
+        return Err(violated(&path, &format!("{} entries", values.len()), &rule));
     }
     for (name, value) in &values {
-        map_key("filterValues", name, FILTER_NAME_CHARS_MAX)?;
+        map_key(&path, name, FILTER_NAME_CHARS_MAX)?;
         if value.chars().count() > FILTER_VALUE_CHARS_MAX {
             let rule = format!("Member must have length less than or equal to {FILTER_VALUE_CHARS_MAX}");
-            return Err(violated(&format!("filterValues.{name}"), value, &rule));
+            return Err(violated(&format!("{path}.{name}"), value, &rule));
         }
     }
     match members.optional("filterArn", Member::arn)? {
@@ -231,8 +237,9 @@ fn promotion(members: &Members<'_>) -> Result<Option<Promotion>, ApiError> {
     let Some(member) = list.first() else { return Ok(None) };
     let members = member.object()?;
     let name = members.optional("name", Member::name)?;
+    let filter = filter(&members)?;
     let percent = members.required("percentPromotedItems", |m| m.integer(1, 100))? as usize;
-    let filter = filter(&members)?.ok_or_else(|| {
+    let filter = filter.ok_or_else(|| {
         ApiError::invalid(format!(
             "'{}' has no 'filterArn': name the filter that says which items are promoted.",
             member.path
@@ -392,6 +399,7 @@ mod tests {
     use super::*;
 
     const CAMPAIGN: &str = "arn:aws:personalize:us-east-1:000000000000:campaign/films";
+    const RECOMMENDER: &str = "arn:aws:personalize:us-east-1:000000000000:recommender/films";
     const FILTER: &str = "arn:aws:personalize:us-east-1:000000000000:filter/unseen";
 
     fn get(extra: Value) -> Result<GetRecommendations, ApiError> {
@@ -474,13 +482,29 @@ mod tests {
                 "The given campaign ARN is invalid: films",
             ),
             (json!({ "campaignArn": null }), "InvalidInputException", "campaignArn"),
-            (json!({ "recommenderArn": CAMPAIGN }), "InvalidInputException", "recommenderArn"),
+            (json!({ "recommenderArn": RECOMMENDER }), "InvalidInputException", "recommenderArn"),
+            (
+                json!({ "campaignArn": RECOMMENDER }),
+                "InvalidInputException",
+                "The given campaign ARN is invalid: arn",
+            ),
+            (
+                json!({ "campaignArn": null, "recommenderArn": CAMPAIGN }),
+                "InvalidInputException",
+                "The given recommender ARN is invalid: arn",
+            ),
         ] {
             let error = get(extra.clone()).unwrap_err();
             assert_eq!(error.kind.exception(), exception, "{extra}");
             assert!(error.message.contains(word), "{extra}: {}", error.message);
         }
         assert!(get(json!({ "context": { "DEVICE": "phone" }, "unknownMember": 1 })).is_ok());
+    }
+
+    #[test]
+    fn a_recommender_answers_in_place_of_a_campaign() {
+        let request = get(json!({ "campaignArn": null, "recommenderArn": RECOMMENDER })).unwrap();
+        assert_eq!(request.campaign.as_str(), RECOMMENDER);
     }
 
     #[test]

@@ -77,13 +77,15 @@ fn summary_shape(version: &SolutionVersion) -> Shape {
         .lifecycle(&version.lifecycle)
 }
 
-/// `GetSolutionMetrics`: each metric rounded to four decimals, as the hosted service does.
+/// `GetSolutionMetrics`.
 pub fn metrics(version: &Arn, model: &TrainedModel) -> Value {
-    let metrics = model
-        .metrics
-        .iter()
-        .fold(Shape::new(), |shape, (name, metric)| shape.with(name, rounded(metric.value, 4)));
-    Shape::new().arn("solutionVersionArn", version).with("metrics", metrics).into()
+    Shape::new().arn("solutionVersionArn", version).with("metrics", metric_values(model)).into()
+}
+
+/// Each metric rounded to four decimals, as the hosted service does.
+pub(crate) fn metric_values(model: &TrainedModel) -> Shape {
+    let metrics = model.metrics.iter();
+    metrics.fold(Shape::new(), |shape, (name, metric)| shape.with(name, rounded(metric.value, 4)))
 }
 
 /// A number with at most this many decimals.

@@ -44,7 +44,7 @@ pub async fn list(control: &Control, members: &Members<'_>) -> Output {
     LIST.page(control, members).await
 }
 
-/// `DeleteDatasetGroup`. Blocked by datasets, solutions, event trackers and filters.
+/// `DeleteDatasetGroup`. Blocked by datasets, solutions, event trackers, filters and recommenders.
 pub async fn delete(control: &Control, members: &Members<'_>) -> Output {
     let arn = members.required("datasetGroupArn", Member::arn)?;
     control.begin_delete(&arn, ResourceKind::DatasetGroup).await?;

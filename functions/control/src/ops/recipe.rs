@@ -1,6 +1,7 @@
 //! Recipes, algorithms and feature transformations: read from the catalogue, never from the store.
 
-use domain::recipes::{CATALOGUE, Recipe};
+use domain::recipes::{self, CATALOGUE, Recipe};
+use domain::use_cases::USE_CASES;
 use domain::{ApiError, ErrorKind};
 use serde_json::Value;
 use wire::page::PageRequest;
@@ -12,12 +13,18 @@ use wire::{Member, Members};
 use super::Output;
 use crate::Control;
 
-/// `ListRecipes`. There are no recipes of a domain here, so a list of those is empty.
+/// `ListRecipes`: all of them, or the use cases of a domain.
 pub async fn list(_: &Control, members: &Members<'_>) -> Output {
     members.optional("recipeProvider", |m| m.word(&["SERVICE"]))?;
     let domain = members.optional("domain", |m| m.word(DOMAINS))?;
     let request = PageRequest::read(members, format!("recipes {}", domain.unwrap_or_default()))?;
-    let recipes = if domain.is_some() { &[] } else { CATALOGUE };
+    let recipes: Vec<&Recipe> = match domain {
+        None => recipes::all().collect(),
+        Some(domain) => {
+            let there = USE_CASES.iter().filter(|use_case| use_case.domain == domain);
+            there.map(|use_case| &use_case.recipe).collect()
+        }
+    };
     let start = match &request.cursor {
         Some(cursor) => {
             cursor.parse::<usize>().ok().filter(|start| *start < recipes.len()).ok_or_else(|| {
@@ -30,7 +37,7 @@ pub async fn list(_: &Control, members: &Members<'_>) -> Output {
         None => 0,
     };
     let end = recipes.len().min(start + request.limit);
-    let elements: Vec<Value> = recipes[start..end].iter().map(shapes::summary).collect();
+    let elements: Vec<Value> = recipes[start..end].iter().copied().map(shapes::summary).collect();
     let next = (end < recipes.len()).then(|| request.token(end.to_string()));
     Ok(Some(Shape::new().with("recipes", elements).with_some("nextToken", next).into()))
 }

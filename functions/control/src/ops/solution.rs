@@ -1,7 +1,8 @@
 //! Solutions.
 
+use domain::recipes::Recipe;
 use domain::resource::{DatasetGroup, Solution, SolutionUpdate, SolutionVersion};
-use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Status, tuning};
+use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Status, tuning, use_cases};
 use lifecycle::auto_training::{Occasion, version_for};
 use lifecycle::{rules, version};
 use store::resources::UpdateError;
@@ -27,6 +28,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateSolution::parse(members)?;
     let tags = wire::tags::given(members)?;
     let recipe = version::trained_recipe(request.recipe.as_ref(), request.config.as_ref())?;
+    must_be_custom(recipe)?;
     version::hyperparameters(recipe, request.config.as_ref())?;
     tuning::candidates(request.search, recipe, request.config.as_ref())?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
@@ -48,6 +50,20 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     control.create(solution, tags, vec![group.row]).await?;
     train_by_itself(control, &arn).await;
     Ok(Some(Shape::new().arn("solutionArn", &arn).into()))
+}
+
+/// The use cases of domains are for recommenders, which domain dataset groups have beside solutions.
+fn must_be_custom(recipe: &Recipe) -> Result<(), ApiError> {
+    match use_cases::find_by_name(recipe.name) {
+        Some(use_case) => Err(ApiError::invalid(format!(
+            "{} at 'recipeArn' is a use case of the domain {}, which a recommender is created for: use \
+             CreateRecommender, or the recipe arn:aws:personalize:::recipe/{} here.",
+            recipe.arn(),
+            use_case.domain,
+            use_case.base
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Begins the training that a solution with automatic training wants of the data that there is. The

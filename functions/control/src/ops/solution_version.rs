@@ -32,7 +32,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         TrainingMode::Full => None,
         TrainingMode::Update => Some(updated(control, &solution).await?),
     };
-    let interactions = interactions(control, &solution.dataset_group).await?;
+    let interactions = filled(control, &solution.dataset_group, DatasetType::Interactions).await?;
     if let Some(recipe) = solution.recipe.as_ref().map(version::recipe).transpose()? {
         has_actions(control, recipe, &solution.dataset_group).await?;
     }
@@ -100,24 +100,36 @@ fn must_allow_update(recipe: &Recipe) -> Result<(), ApiError> {
     )))
 }
 
-/// The Interactions dataset that the training reads.
+/// A dataset that a training reads.
 ///
 /// Fails with `InvalidInput` where there is none or nothing was imported into it: such a training
 /// could only fail later.
-async fn interactions(control: &Control, group: &Arn) -> Result<Parent<Dataset>, ApiError> {
-    let tail = format!("{}/{}", group.tail(), DatasetType::Interactions.as_str());
+pub(super) async fn filled(
+    control: &Control,
+    group: &Arn,
+    kind: DatasetType,
+) -> Result<Parent<Dataset>, ApiError> {
+    let (name, rows) = match kind {
+        DatasetType::Interactions => ("an Interactions dataset", "interactions"),
+        DatasetType::Items => ("an Items dataset", "items"),
+        DatasetType::Users => ("a Users dataset", "users"),
+        DatasetType::Actions => ("an Actions dataset", "actions"),
+        DatasetType::ActionInteractions => ("an Action_Interactions dataset", "action interactions"),
+    };
+    let tail = format!("{}/{}", group.tail(), kind.as_str());
     let arn = control.scope.arn(ResourceKind::Dataset, &tail);
     let missing = |what: &str, mend: &str| {
         ApiError::invalid(format!("The dataset group {group} has no {what} to train on: {mend} first."))
     };
     if control.resources.get(&arn).await.map_err(ApiError::internal)?.is_none() {
-        return Err(missing("Interactions dataset", "create one with CreateDataset"));
+        let bare = name.split_once(' ').map_or(name, |(_, bare)| bare);
+        return Err(missing(bare, &format!("create {name} with CreateDataset")));
     }
     let dataset = control.active_parent::<Dataset>(&arn).await?;
     match dataset.value.active {
         Some(_) => Ok(dataset),
         None => Err(missing(
-            "imported interactions",
+            &format!("imported {rows}"),
             "import them with CreateDatasetImportJob and wait until the job is ACTIVE",
         )),
     }
@@ -165,6 +177,9 @@ pub async fn metrics(control: &Control, members: &Members<'_>) -> Output {
 /// told to, and ends as CREATE STOPPED soon after.
 pub async fn stop(control: &Control, members: &Members<'_>) -> Output {
     let arn = members.required("solutionVersionArn", Member::arn)?;
+    if arn.kind() != ResourceKind::SolutionVersion {
+        return Err(ApiError::not_found(&arn));
+    }
     let stopped = control
         .resources
         .update(&arn, |version: &mut SolutionVersion| {

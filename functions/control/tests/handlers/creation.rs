@@ -191,6 +191,7 @@ async fn quotas_have_the_messages_of_the_hosted_service() {
         deletions_in_flight: 1,
         filters_per_group: 1,
         filter_fields_per_group: 1,
+        recommenders_per_group: 1,
     })
     .await;
     let group = app.filled_group("films").await;

@@ -28,10 +28,7 @@ async fn pages_follow_the_order_of_creation_and_the_last_has_no_token() {
     let got = pages(&app, "ListSchemas", "schemas", json!({ "maxResults": 3 })).await;
     assert_eq!(got, [vec!["c", "a", "b"]]);
     let recipes = pages(&app, "ListRecipes", "recipes", json!({ "maxResults": 1 })).await;
-    assert_eq!(
-        recipes.concat(),
-        domain::recipes::CATALOGUE.iter().map(|recipe| recipe.name).collect::<Vec<_>>()
-    );
+    assert_eq!(recipes.concat(), domain::recipes::all().map(|recipe| recipe.name).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod deletion;
 mod filters;
 mod lists;
 mod options;
+mod recommenders;
 mod tags;
 mod tuning;
 mod versions;

@@ -227,7 +227,8 @@ async fn datasets(steps: &Steps, group: &Arn) -> Result<Vec<Dataset>, Failure> {
 }
 
 async fn versions(steps: &Steps, group: &Arn) -> Result<Vec<SolutionVersion>, Failure> {
-    let all: Vec<SolutionVersion> = steps.children(ResourceKind::SolutionVersion, None).await?;
+    let mut all: Vec<SolutionVersion> = steps.children(ResourceKind::SolutionVersion, None).await?;
+    all.extend(steps.children::<SolutionVersion>(ResourceKind::RecommenderVersion, None).await?);
     Ok(all.into_iter().filter(|version| version.dataset_group == *group).collect())
 }
 

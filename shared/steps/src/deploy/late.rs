@@ -88,7 +88,7 @@ impl Deployment {
                         events,
                         expires: anonymous.then(|| steps.events.anonymous_until()),
                     };
-                    let shelf = Shelf::new(&self.campaign.arn, self.target.slot);
+                    let shelf = Shelf::new(&self.campaign().arn, self.target.slot);
                     let written = steps.lists.refresh(shelf, refresh).await;
                     written.map(usize::from).doing(|| format!("writing a list of {shelf}"))
                 }
@@ -96,7 +96,7 @@ impl Deployment {
             .buffer_unordered(AT_ONCE)
             .try_fold(0, |sum, one: usize| async move { Ok::<_, Failure>(sum + one) })
             .await?;
-        tracing::info!(campaign = %self.campaign.arn, users = total, written, "caught up with events");
+        tracing::info!(campaign = %self.campaign().arn, users = total, written, "caught up with events");
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Deployment in stages: shards of lists by any number of processes, then the swap.
 
 use domain::Arn;
-use domain::resource::Campaign;
+use domain::recommender::Serving;
 
 use store::Published;
 
@@ -33,7 +33,7 @@ impl Deployment {
     }
 
     fn receipts<'a>(&self, steps: &'a Steps) -> Receipts<'a> {
-        Receipts::under(steps, keys::deployment_prefix(&self.campaign.arn, &self.version.arn))
+        Receipts::under(steps, keys::deployment_prefix(&self.campaign().arn, &self.version.arn))
     }
 }
 
@@ -42,7 +42,7 @@ impl Steps {
     /// one, or none when there is nothing to publish: the campaign is gone, asks for nothing, or its
     /// other slot holds the version whole, so that the swap is all there is to do.
     pub async fn plan_deploy(&self, campaign: &Arn) -> Result<u32, Failure> {
-        let Some(found) = self.under_way::<Campaign>(campaign).await? else { return Ok(0) };
+        let Some(found) = self.under_way::<Serving>(campaign).await? else { return Ok(0) };
         let deployment = Deployment::of(self, found).await?;
         // What an earlier attempt published is published again, so its receipts prove nothing.
         self.clear(keys::deployments_prefix(campaign)).await?;
@@ -58,7 +58,7 @@ impl Steps {
     /// A process that publishes several shards of a version loads its model once. Loading reads all
     /// interactions of the version, because they are the users' histories.
     pub async fn publish_shard(&self, campaign: &Arn, shard: u32) -> Result<Published, Failure> {
-        let Some(found) = self.under_way::<Campaign>(campaign).await? else {
+        let Some(found) = self.under_way::<Serving>(campaign).await? else {
             return Ok(Published::default());
         };
         let deployment = Deployment::of(self, found).await?;
@@ -80,7 +80,7 @@ impl Steps {
     /// A shard without a receipt is an internal failure that names it; the shard may then be
     /// published and the swap repeated.
     pub async fn swap(&self, campaign: &Arn) -> Result<(), Failure> {
-        if let Some(found) = self.under_way::<Campaign>(campaign).await? {
+        if let Some(found) = self.under_way::<Serving>(campaign).await? {
             let deployment = Deployment::of(self, found).await?;
             if !deployment.target.whole {
                 self.check_receipts(&deployment).await?;
@@ -92,7 +92,7 @@ impl Steps {
     }
 
     async fn check_receipts(&self, deployment: &Deployment) -> Result<(), Failure> {
-        let (campaign, version) = (&deployment.campaign.arn, &deployment.version.arn);
+        let (campaign, version) = (&deployment.campaign().arn, &deployment.version.arn);
         let per_shard = self.settings.shard_lists;
         let shards = deployment.shards(per_shard);
         let receipts = deployment.receipts(self).all(shards).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::recommender::Serving;
 use domain::resource::Campaign;
 use domain::{Arn, Slot, Status};
 
@@ -76,8 +77,8 @@ impl Target {
     pub async fn withdrawn(&self, steps: &Steps, campaign: &Arn) {
         loop {
             tokio::time::sleep(WATCH_EVERY).await;
-            match steps.under_way::<Campaign>(campaign).await {
-                Ok(Some(found)) if self.is_asked_for_by(&found) => {}
+            match steps.under_way::<Serving>(campaign).await {
+                Ok(Some(found)) if self.is_asked_for_by(found.campaign()) => {}
                 Ok(_) => return,
                 // Whoever writes meets the same trouble, and says so.
                 Err(_) => {}

@@ -11,6 +11,7 @@ mod exports;
 mod filters;
 mod follow_up;
 mod ranges;
+mod recommenders;
 mod segments;
 mod tune;
 mod world;

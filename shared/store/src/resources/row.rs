@@ -17,7 +17,7 @@ const RESOURCE: &str = "resource";
 const TAGS: &str = "tags";
 
 /// The kinds that have rows; the others are part of the code.
-pub(super) const STORED_KINDS: [ResourceKind; 14] = [
+pub(super) const STORED_KINDS: [ResourceKind; 16] = [
     ResourceKind::DatasetGroup,
     ResourceKind::Schema,
     ResourceKind::Dataset,
@@ -32,14 +32,17 @@ pub(super) const STORED_KINDS: [ResourceKind; 14] = [
     ResourceKind::Filter,
     ResourceKind::DataDeletionJob,
     ResourceKind::MetricAttribution,
+    ResourceKind::Recommender,
+    ResourceKind::RecommenderVersion,
 ];
 
 pub(super) type Row = HashMap<String, AttributeValue>;
 
-/// The partition of a kind. An ARN's own segment will not do: solutions and their versions share it.
+/// The partition of a kind. An ARN's own segment will not do: solutions, or recommenders, and their versions share it.
 pub(super) fn partition(kind: ResourceKind) -> &'static str {
     match kind {
         ResourceKind::SolutionVersion => "solution-version",
+        ResourceKind::RecommenderVersion => "recommender-version",
         ResourceKind::Other => "other",
         kind => kind.segment(),
     }
@@ -131,6 +134,7 @@ fn created(resource: &Resource) -> EpochMillis {
 fn is_unfinished(resource: &Resource) -> bool {
     let update = match resource {
         Resource::Campaign(campaign) => campaign.latest_update.as_ref().map(|u| &u.lifecycle),
+        Resource::Recommender(recommender) => recommender.serves.latest_update.as_ref().map(|u| &u.lifecycle),
         _ => None,
     };
     resource.lifecycle().into_iter().chain(update).any(|l| !l.status.is_at_rest())
