@@ -258,6 +258,12 @@ def test_what_users_do_with_items_moves_their_actions(nba):
     one = {"actionId": "odd-1", "userId": "shopper", "sessionId": "s", "timestamp": NOW, "eventType": "Taken"}
     nba.events.put_action_interactions(trackingId=tracker["trackingId"], actionInteractions=[one])
     assert "odd-1" not in names(answer(nba, "shopper"))
+    # A session whose user an event with an item tells hands over what it did with actions.
+    one = {"actionId": "odd-2", "sessionId": "unnamed", "timestamp": NOW, "eventType": "Taken"}
+    nba.events.put_action_interactions(trackingId=nba.tracking, actionInteractions=[one])
+    assert "odd-2" in names(answer(nba, "named"))
+    nba.events.put_events(trackingId=tracker["trackingId"], userId="named", sessionId="unnamed", eventList=events[:1])
+    assert "odd-2" not in names(answer(nba, "named"))
 
 
 def test_actions_are_filtered(nba):
@@ -380,13 +386,14 @@ def test_schemas_of_actions_are_checked(personalize, unique, schema, words):
 def test_rules_of_events_and_groups(nba, personalize, unique):
     put = nba.events.put_action_interactions
     one = {"actionId": "even-1", "sessionId": "s", "timestamp": NOW, "eventType": "Taken"}
-    for tracking, change, words in [
-        (nba.tracking, {"eventType": "Purchase"}, "Taken, Not Taken or Viewed"),
-        (nba.tracking, {"properties": '{"colour": "red"}'}, "no column"),
-        ("00000000-0000-0000-0000-000000000000", {}, "trackingId"),
+    invalid, unknown = "InvalidInputException", "ResourceNotFoundException"
+    for tracking, change, expected, words in [
+        (nba.tracking, {"eventType": "Purchase"}, invalid, "Taken, Not Taken or Viewed"),
+        (nba.tracking, {"properties": '{"colour": "red"}'}, invalid, "no column"),
+        ("00000000-0000-0000-0000-000000000000", {}, unknown, "trackingId"),
     ]:
         code, message = refused(put, trackingId=tracking, actionInteractions=[one | change])
-        assert code == "InvalidInputException" and words in message, message
+        assert code == expected and words in message, message
     request = {"datasetArn": nba.datasets["Interactions"], "actions": [{"actionId": "x"}]}
     code, message = refused(nba.events.put_actions, **request)
     assert code == "InvalidInputException" and "ACTIONS" in message, message

@@ -28,6 +28,8 @@ VIDEO_ON_DEMAND = [
 ]
 RESTING = ("ACTIVE", "INACTIVE", "CREATE FAILED")
 LATEST = 1_700_000_000
+# Networks train here, on machines that may do much else.
+DEADLINE_S = 600
 
 
 def schema(name, *fields):
@@ -123,7 +125,7 @@ def filled(server, domain, name, kinds=("Interactions", "Items")):
 
 
 def at_rest(p, arn):
-    return wait(p.describe_recommender, "recommender", until=RESTING, recommenderArn=arn)
+    return wait(p.describe_recommender, "recommender", until=RESTING, deadline_s=DEADLINE_S, recommenderArn=arn)
 
 
 def all_of(server, domain, prefix, use_cases):
@@ -171,7 +173,7 @@ def refused(call, code, *words, **request):
         assert word in caught.value.response["Error"]["Message"], caught.value
 
 
-def until(what, found, deadline_s=60):
+def until(what, found, deadline_s=DEADLINE_S):
     deadline = time.monotonic() + deadline_s
     while not (result := found()):
         assert time.monotonic() < deadline, f"no {what} after {deadline_s} s"
@@ -421,7 +423,7 @@ def test_events_move_top_picks_and_what_they_leave_out(server, personalize, ask,
 # ---------------------------------------------------------------- The life cycle
 
 
-def statuses_until(p, arn, last, deadline_s=60):
+def statuses_until(p, arn, last, deadline_s=DEADLINE_S):
     """What DescribeRecommender said one after the other, as far as it was seen."""
     seen, deadline = [], time.monotonic() + deadline_s
     while not seen or seen[-1] != last:

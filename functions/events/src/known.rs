@@ -69,6 +69,18 @@ impl Known {
         self.remembered(arn.as_str(), || self.read_dataset(arn)).await
     }
 
+    /// Whether a group has an active dataset of a type.
+    pub async fn has(&self, group: &Arn, kind: DatasetType) -> Result<bool, ApiError> {
+        let arn = kind.arn_in(group)?;
+        match self.remembered(arn.as_str(), || self.read_dataset(&arn)).await {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind, ErrorKind::ResourceNotFound | ErrorKind::ResourceInUse) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn remembered<F>(&self, key: &str, read: impl FnOnce() -> F) -> Result<Arc<Target>, ApiError>
     where
         F: Future<Output = Result<Target, ApiError>>,

@@ -11,7 +11,7 @@ use wire::events::{PutActionInteraction, PutActionInteractions};
 
 use crate::Events;
 use crate::known::Target;
-use crate::put_events::{checked, refresh, tie};
+use crate::put_events::{checked, refresh, tie_both};
 
 /// An interaction that was checked, with whose it may be.
 struct Told {
@@ -36,7 +36,7 @@ pub(crate) async fn put(events: &Events, body: &[u8]) -> Result<(), ApiError> {
     for Told { user, session, event } in &told {
         let tied = match user {
             Some(user) => {
-                tie(&store, &events.action_ties, group, session, user).await?;
+                tie_both(events, group, session, user).await?;
                 None
             }
             // Seen with its user in either kind of call.

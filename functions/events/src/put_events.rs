@@ -53,7 +53,7 @@ pub(crate) async fn put(events: &Events, body: &[u8]) -> Result<(), ApiError> {
     let group = &target.group;
     let tied = match &request.user_id {
         Some(user) => {
-            tie(&events.store, &events.ties, group, &request.session_id, user).await?;
+            tie_both(events, group, &request.session_id, user).await?;
             None
         }
         None => events.store.user_of(group, &request.session_id).await.map_err(ApiError::internal)?,
@@ -82,8 +82,27 @@ pub(crate) async fn refresh(events: &Events, group: &Arn, who: Who<'_>) {
     }
 }
 
-/// Hands what a session did over to its user, the first time that both are seen together.
-pub(crate) async fn tie(
+/// Hands what a session did with items and with actions over to its user, the first time that both are seen
+/// together. Either kind of call ties both, so that it does not matter which one tells who it is.
+pub(crate) async fn tie_both(
+    events: &Events,
+    group: &Arn,
+    session: &str,
+    user: &str,
+) -> Result<(), ApiError> {
+    tie(&events.store, &events.ties, group, session, user).await?;
+    let known = (group.clone(), session.to_owned(), user.to_owned());
+    if events.action_ties.has(&known) {
+        return Ok(());
+    }
+    if events.known.has(group, DatasetType::ActionInteractions).await? {
+        return tie(&events.store.with_actions(), &events.action_ties, group, session, user).await;
+    }
+    events.action_ties.add(known);
+    Ok(())
+}
+
+async fn tie(
     store: &store::Events,
     ties: &Ties,
     group: &Arn,

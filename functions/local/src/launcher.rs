@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use control::{BoxError, BoxFuture, Launch};
+use domain::EpochMillis;
 use domain::resource::Job;
 use steps::failure::chain;
 use steps::{Failure, FollowUp, Steps};
@@ -97,6 +98,8 @@ impl Launcher {
     pub async fn keep_schedules(&self) {
         loop {
             self.start_all(self.steps.follow_up_all().await);
+            let failures = self.steps.report_events(EpochMillis::now()).await;
+            self.start_all(Ok(FollowUp { jobs: Vec::new(), failures }));
             tokio::time::sleep(SCHEDULES_EVERY).await;
         }
     }

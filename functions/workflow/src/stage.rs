@@ -4,7 +4,7 @@
 //! which the local runner calls too. Every step may be killed and called again.
 
 use domain::resource::Job;
-use domain::{Arn, ResourceKind};
+use domain::{Arn, EpochMillis, ResourceKind};
 use lambda_kit::launch::StateMachines;
 use lambda_kit::log::Metric;
 use lambda_kit::run::{Done, Failed};
@@ -193,7 +193,13 @@ impl Workflow {
                 json!({})
             }
             Stage::FollowUp { arn } => self.launch(steps.follow_up(arn).await?).await?,
-            Stage::FollowUpAll {} => self.launch(steps.follow_up_all().await?).await?,
+            Stage::FollowUpAll {} => {
+                let launched = self.launch(steps.follow_up_all().await?).await;
+                // Last, so that a report that takes too long keeps no training back.
+                let failures = steps.report_events(EpochMillis::now()).await;
+                self.launch(FollowUp { jobs: vec![], failures }).await?;
+                launched?
+            }
             Stage::Delete { arn } => {
                 steps.run(&Job::Delete(arn.clone())).await?;
                 json!({})

@@ -1,6 +1,6 @@
 //! Metric attribution: what the events of a group come to, by metric and by where they came from.
 //!
-//! Events that came live are reported from time to time, with [`Steps::follow_up_all`]: all that came in
+//! Events that came live are reported from time to time, after [`Steps::follow_up_all`]: all that came in
 //! since the report before, up to the last quarter of an hour that is over. The end of the report is written
 //! into the attribution before anything is counted, and moves on only after the report lies where it
 //! belongs. So a report that is cut off is made again, of the same events under the same name, and no event
@@ -34,7 +34,7 @@ const SOURCES_MAX: usize = 100;
 impl Steps {
     /// Reports what came in live since the last report of each attribution; answers with what failed, which
     /// is tried again with the next call.
-    pub(crate) async fn report_events(&self, now: EpochMillis) -> Vec<Failure> {
+    pub async fn report_events(&self, now: EpochMillis) -> Vec<Failure> {
         let all = self.children::<MetricAttribution>(ResourceKind::MetricAttribution, None).await;
         let all = match all {
             Ok(all) => all,

@@ -17,7 +17,7 @@ use crate::models::{Kept, TITLE_COLUMNS};
 use crate::newest::{Newest, Snapshot, key};
 
 /// Sets of columns that are kept.
-const KEPT: usize = 4;
+const KEPT: usize = 16;
 const ITEM_ID: &str = "ITEM_ID";
 
 /// Values of an item by the names of its columns.
@@ -57,7 +57,7 @@ impl DescribedItems {
                  leave 'metadataColumns' out."
             ))
         })?;
-        let (schema, _) = self.newest.snapshot(&dataset).await?;
+        let schema = self.newest.schema(&dataset).await?;
         let named = columns(&schema, &dataset, &asked.columns)?;
         let data = self.load(&dataset, &named).await?;
         let shown = |item: &String| {
@@ -74,7 +74,7 @@ impl DescribedItems {
     pub async fn titles(&self, group: &Arn, items: &[String]) -> Result<HashMap<String, String>, Failure> {
         let dataset = self.newest.steps().dataset(group, DatasetType::Items).await?;
         let Some(dataset) = dataset.filter(|_| !items.is_empty()) else { return Ok(HashMap::new()) };
-        let (schema, _) = self.newest.snapshot(&dataset).await?;
+        let schema = self.newest.schema(&dataset).await?;
         let there = |title: &&str| schema.fields.iter().any(|field| field.name == **title);
         let Some(column) = TITLE_COLUMNS.iter().copied().find(there) else { return Ok(HashMap::new()) };
         let data = self.load(&dataset, &[column.to_owned()]).await?;
@@ -98,7 +98,10 @@ impl DescribedItems {
             };
             tokio::task::spawn_blocking(finish).await.doing(|| "putting columns together".into())
         };
-        self.kept.get(&(key(dataset, put.identity), columns.clone()), load).await
+        let snapshot = key(dataset, put.identity);
+        // Nobody asks for older ones any more.
+        self.kept.retain(|(kept, _)| kept.0 != snapshot.0 || *kept == snapshot).await;
+        self.kept.get(&(snapshot, columns.clone()), load).await
     }
 }
 

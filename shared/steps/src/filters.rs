@@ -190,7 +190,10 @@ impl Filters {
         let Some(dataset) = self.steps.dataset(group, DatasetType::Users).await? else { return Ok(None) };
         let put = self.newest.put(group, DatasetType::Users).await?;
         let load = self.load_users(&dataset, &put, std::iter::empty());
-        self.users.get(&key(&dataset, put.identity), load).await.map(Some)
+        let snapshot = key(&dataset, put.identity);
+        // Nobody asks for older ones any more, and users may have been deleted since.
+        self.users.retain(|kept| kept.0 != snapshot.0 || *kept == snapshot).await;
+        self.users.get(&snapshot, load).await.map(Some)
     }
 
     /// The Users dataset; `first` get the first numbers.
@@ -229,7 +232,9 @@ impl Filters {
             let data = tokio::task::spawn_blocking(move || builder.finish()).await;
             Ok(Loaded { schema, data: data.doing(|| "sorting interactions".into())? })
         };
-        self.events.get(&(key(&dataset, 0), tested.clone()), load).await.map(Some)
+        let snapshot = key(&dataset, 0);
+        self.events.retain(|(kept, _)| kept.0 != snapshot.0 || *kept == snapshot).await;
+        self.events.get(&(snapshot, tested.clone()), load).await.map(Some)
     }
 }
 

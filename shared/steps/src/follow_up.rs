@@ -67,8 +67,7 @@ impl Steps {
         Ok(follow_up)
     }
 
-    /// What is due on its schedule, whatever should have followed from a job and did not, and reports of what
-    /// events come to.
+    /// What is due on its schedule, and whatever should have followed from a job and did not.
     pub async fn follow_up_all(&self) -> Result<FollowUp, Failure> {
         let mut follow_up = FollowUp::default();
         for solution in self.children::<Solution>(ResourceKind::Solution, None).await? {
@@ -76,7 +75,6 @@ impl Steps {
         }
         let campaigns = self.children(ResourceKind::Campaign, None).await?;
         self.move_on(campaigns, Occasion::Schedule, &mut follow_up).await;
-        follow_up.failures.extend(self.report_events(EpochMillis::now()).await);
         for recommender in self.children(ResourceKind::Recommender, None).await? {
             self.go_on(recommender, Occasion::Schedule, &mut follow_up).await;
         }

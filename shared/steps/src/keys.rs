@@ -25,12 +25,15 @@ pub fn dataset_prefix(dataset: &Arn) -> String {
     format!("{INTERNAL}datasets/{}/", dataset.tail())
 }
 
+/// Where what belongs to recommenders lies, below [`INTERNAL`].
+pub(crate) const RECOMMENDERS: &str = "recommenders/";
+
 /// What belongs to a version, or to what serves one, below a folder. Solutions and campaigns may have the
 /// names of recommenders, so those have folders of their own.
 fn below(folder: &str, arn: &Arn) -> String {
     match arn.kind() {
         ResourceKind::Recommender | ResourceKind::RecommenderVersion => {
-            format!("{INTERNAL}recommenders/{folder}/{}/", arn.tail())
+            format!("{INTERNAL}{RECOMMENDERS}{folder}/{}/", arn.tail())
         }
         _ => format!("{INTERNAL}{folder}/{}/", arn.tail()),
     }

@@ -111,7 +111,7 @@ impl LiveModels {
                     None => model.for_item(item, k),
                 }));
             }
-            let past = (follows && doings.count() > 0).then(|| Past::of(&model, &counted, user, &doings));
+            let past = (follows && doings.count(true) > 0).then(|| Past::of(&model, &counted, user, &doings));
             let mut history = match &past {
                 Some(past) => past.history(&model, user),
                 None => model.history(user),
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_reason_names_the_item_and_what_it_did() {
-        assert_eq!(because("6", None, 3.14), "Because of item 6: 3.1 times as likely as without it");
+        assert_eq!(because("6", None, 2.06), "Because of item 6: 2.1 times as likely as without it");
         let heat = "Heat".to_owned();
         let sentence = because("6", Some(&heat), 1.0);
         assert_eq!(sentence, "Because of item 6 (Heat): 1.0 times as likely as without it");

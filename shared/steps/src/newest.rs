@@ -44,12 +44,13 @@ type Puts = HashMap<(Arn, DatasetType), (Instant, Arc<Put>)>;
 pub struct Newest {
     steps: Steps,
     puts: Arc<Mutex<Puts>>,
+    schemas: Arc<Mutex<HashMap<Arn, (Instant, Schema)>>>,
 }
 
 impl Newest {
     /// Nothing is read before it is asked for.
     pub fn new(steps: Steps) -> Self {
-        Self { steps, puts: Arc::default() }
+        Self { steps, puts: Arc::default(), schemas: Arc::default() }
     }
 
     pub(crate) fn steps(&self) -> &Steps {
@@ -77,11 +78,26 @@ impl Newest {
         Ok(put)
     }
 
+    /// The schema of a dataset. It never changes, but another one may get its name, so it is read again
+    /// after [`FRESH_FOR`].
+    pub(crate) async fn schema(&self, dataset: &Dataset) -> Result<Schema, Failure> {
+        let mut schemas = self.schemas.lock().await;
+        if let Some((until, schema)) = schemas.get(&dataset.schema)
+            && Instant::now() < *until
+        {
+            return Ok(schema.clone());
+        }
+        let schema = self.steps.existing::<resource::Schema>(&dataset.schema).await?;
+        let schema = Schema::parse(&schema.schema).doing(|| format!("reading {}", dataset.schema))?;
+        schemas.retain(|_, (until, _)| *until > Instant::now());
+        schemas.insert(dataset.schema.clone(), (Instant::now() + FRESH_FOR, schema.clone()));
+        Ok(schema)
+    }
+
     /// The schema of a dataset, and the parts of what is active now. Parts that were imported before a column
     /// came into the schema have nulls in it.
     pub(crate) async fn snapshot(&self, dataset: &Dataset) -> Result<(Schema, Vec<ManifestPart>), Failure> {
-        let schema = self.steps.existing::<resource::Schema>(&dataset.schema).await?;
-        let schema = Schema::parse(&schema.schema).doing(|| format!("reading {}", dataset.schema))?;
+        let schema = self.schema(dataset).await?;
         let parts = match &dataset.active {
             Some(snapshot) => self.steps.manifest(&snapshot.manifest_key).await?.parts,
             None => vec![],

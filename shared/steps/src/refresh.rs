@@ -34,9 +34,11 @@ pub(crate) struct Doings {
 }
 
 impl Doings {
-    /// How many events; a list that follows from fewer is older.
-    pub fn count(&self) -> u64 {
-        (self.items.len() + self.actions.len()) as u64
+    /// How many events a list follows from; one that follows from fewer is older. Those with actions count
+    /// for a recipe that reads them alone, so that a list's number only grows, whatever other campaigns
+    /// there are.
+    pub fn count(&self, actions: bool) -> u64 {
+        (self.items.len() + if actions { self.actions.len() } else { 0 }) as u64
     }
 }
 
@@ -183,7 +185,7 @@ impl LiveModels {
             version: &version.arn,
             key: ListKey::User(who.id()),
             list: &list,
-            events: doings.count(),
+            events: doings.count(place.actions),
             expires,
         };
         let shelf = Shelf::new(&place.campaign, place.slot);
@@ -204,8 +206,7 @@ impl LiveModels {
             for (slot, version, exploration) in slots(campaign) {
                 let version = self.version(&version).await?;
                 // A recommender's may be in training still: its deployment will see the event.
-                let trained =
-                    version.as_ref().filter(|version| version.lifecycle.status == Status::Active);
+                let trained = version.as_ref().filter(|version| version.lifecycle.status == Status::Active);
                 let recipe = trained.map(|version| recipe_of(version)).transpose()?;
                 let follows = recipe.is_some_and(|recipe| recipe.lists_follow_events());
                 let actions = recipe.is_some_and(|recipe| recipe.reads_actions());

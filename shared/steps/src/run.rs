@@ -314,6 +314,8 @@ impl Steps {
                     return Ok(());
                 }
                 match (&how, life.status) {
+                    // It serves nobody, and a stop that could not be ended is begun again by the schedule.
+                    (Err(_), Status::StopPending | Status::StopInProgress) => {}
                     (_, Status::CreateStopping) => life.advance(Status::CreateStopped, now)?,
                     (Ok(status), _) => life.advance(*status, now)?,
                     (Err(reason), _) => life.fail(reason.as_str(), now)?,

@@ -189,9 +189,14 @@ impl<'a> Found<'a> {
             if !read.into_iter().any(|manifest| affected.contains(&manifest)) {
                 continue;
             }
+            // A deployment publishes a list for each user that the histories have now.
+            let users = self.steps.served_model(&version).await?.data.users.len() as u64;
             let touched =
                 self.steps.resources.update::<SolutionVersion, Infallible>(&version.arn, |version| {
                     version.lifecycle.updated = EpochMillis::now();
+                    if let Some(model) = &mut version.model {
+                        model.users = users;
+                    }
                     Ok(())
                 });
             touched.await.doing(|| format!("writing {}", version.arn))?;
@@ -205,7 +210,8 @@ impl<'a> Found<'a> {
         let mut removed = 0;
         for (number, some) in users.chunks(self.steps.settings.shard_lists as usize).enumerate() {
             // A job with millions of users takes longer than one process has.
-            let name = format!("lists/{}/{number:08}.json", campaign.tail());
+            // A recommender may have a campaign's name.
+            let name = format!("lists/{}/{}/{number:08}.json", campaign.kind().segment(), campaign.tail());
             removed += match read(self.steps, self.job, &name).await? {
                 Some(before) => before,
                 None => {
@@ -284,7 +290,9 @@ pub(super) async fn nothing_reads(steps: &Steps, job: &DataDeletionJob) -> Resul
     // Of two that write the same manifests the older one is first.
     let first =
         others.into_iter().find(|other| !other.lifecycle.status.is_at_rest() && turn(other) < turn(job));
-    let going = |life: &Lifecycle| matches!(life.status, Status::CreateInProgress | Status::CreateStopping);
+    let going = |life: &Lifecycle| {
+        matches!(life.status, Status::CreateInProgress | Status::CreateStopping | Status::StartInProgress)
+    };
     let busy = busy.into_iter().find(|(_, life)| going(life)).map(|(arn, _)| arn);
     match first.map(|other| other.arn).or(busy) {
         None => Ok(()),

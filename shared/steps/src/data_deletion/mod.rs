@@ -202,7 +202,8 @@ async fn places(steps: &Steps, group: &Arn) -> Result<Vec<Place>, Failure> {
 
 /// Which dataset the object of a key belongs to, and whether to what a training reads beside it.
 fn home(key: &str) -> Option<(DatasetType, bool)> {
-    let mut segments = key.strip_prefix(keys::INTERNAL)?.split('/');
+    let key = key.strip_prefix(keys::INTERNAL)?;
+    let mut segments = key.strip_prefix(keys::RECOMMENDERS).unwrap_or(key).split('/');
     match segments.next()? {
         // `<group>/<TYPE>/<import job>/…`
         "datasets" => Some((DatasetType::parse(segments.nth(1)?)?, false)),
@@ -382,6 +383,8 @@ mod tests {
             ("_osusume/datasets/ITEMS/USERS/items/part-00000-000001.parquet", Some((users, false))),
             ("_osusume/training/items/0000002a/1/users/part-00000-000001.parquet", Some((users, true))),
             ("_osusume/training/users/0000002a/1/items/manifest.json", Some((items, true))),
+            ("_osusume/recommenders/training/films/0000002a/1/items/manifest.json", Some((items, true))),
+            ("_osusume/training/recommenders/0000002a/1/users/manifest.json", Some((users, true))),
             ("_osusume/training/items/0000002a/checkpoint.0", None),
             ("_osusume/models/users/0000002a/model.json", None),
         ] {

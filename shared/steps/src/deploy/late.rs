@@ -74,7 +74,7 @@ impl Deployment {
             .map(|(user, Of { anonymous, doings, .. })| {
                 let (model, explorer, filter) = (model.clone(), explorer.clone(), filter.clone());
                 async move {
-                    let events = doings.count();
+                    let events = doings.count(true);
                     let score = move || {
                         let explorer = Option::as_ref(&explorer);
                         (moved_list(&model, explorer, &filter, &user, &doings), user)

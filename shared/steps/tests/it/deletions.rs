@@ -164,6 +164,16 @@ async fn users_leave_everything_and_others_are_answered_as_before() {
     tokio::time::sleep(steps::newest::FRESH_FOR).await;
     assert_eq!(world.answer(&world.live, &user(5)).await, before);
     assert_eq!(world.answer(&world.live, &user(GONE[0])).await, cold);
+    // What was trained before is deployed with a list for whoever is left.
+    let anew = world.app.deployed("anew", &world.versions[0]).await;
+    let serving = world.app.get::<Campaign>(&anew).await.unwrap();
+    assert_eq!(serving.lifecycle.status, Status::Active, "{:?}", serving.lifecycle.failure_reason);
+    for (who, listed) in [(user(5), true), (user(GONE[0]), false)] {
+        let shelf = Shelf::new(&anew, serving.slots.serving);
+        let key = ListKey::User(&who);
+        let found = world.app.steps.lists.get_latest(shelf, &world.versions[0], &key).await.unwrap();
+        assert_eq!(matches!(found, Found::List(_)), listed, "{who}");
+    }
     // A second job finds nothing, and moves nothing.
     let dataset = world.app.get::<Dataset>(&interactions()).await.unwrap();
     let again = asked(&world.app, "again", &list()).await;

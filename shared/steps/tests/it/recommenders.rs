@@ -91,7 +91,7 @@ async fn the_stages_of_a_creation_may_each_be_killed_and_asked_for_again() {
         assert_eq!(status(&app, &recommender).await, Status::CreatePending);
         assert_eq!(after(&app, &recommender).await, [Job::Train(version.clone())]);
     }
-    assert_eq!(versions(&app, &recommender).await, [version.clone()]);
+    assert_eq!(versions(&app, &recommender).await, std::slice::from_ref(&version));
     assert!(app.steps.begin_job(&Job::Train(version.clone())).await.unwrap());
     assert_eq!(status(&app, &recommender).await, Status::CreateInProgress);
     // Asked for while it trains, as at every start of a process, the deployment waits and costs no attempt.
@@ -105,7 +105,7 @@ async fn the_stages_of_a_creation_may_each_be_killed_and_asked_for_again() {
     assert_eq!(live.refresh(&group(), Who::User("newcomer")).await.unwrap(), 0);
     app.steps.train_begun(&version).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(after(&app, &version).await, [deploy.clone()]);
+        assert_eq!(after(&app, &version).await, std::slice::from_ref(&deploy));
     }
     assert!(app.steps.begin_job(&deploy).await.unwrap());
     assert_eq!(app.steps.plan_deploy(&recommender).await.unwrap(), 3);
