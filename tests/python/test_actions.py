@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 import data
+import making
 from botocore.exceptions import ClientError
-from server import ROLE, wait
+from server import ROLE
 
 RECIPE = "arn:aws:personalize:::recipe/aws-next-best-action"
 NOW = int(time.time())
@@ -85,12 +86,7 @@ def outcomes():
 
 def imported(p, s3, dataset, name, body, **more):
     s3.put_object(Bucket=NAME, Key=f"files/{name}.csv", Body=body)
-    location = {"dataLocation": f"s3://{NAME}/files/{name}.csv"}
-    job = p.create_dataset_import_job(
-        jobName=f"{NAME}-{name}", datasetArn=dataset, dataSource=location, roleArn=ROLE, **more
-    )["datasetImportJobArn"]
-    done = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
-    assert done["status"] == "ACTIVE", done.get("failureReason")
+    making.imported(p, dataset, f"s3://{NAME}/files/{name}.csv", f"{NAME}-{name}", **more)
 
 
 @pytest.fixture(scope="module")
@@ -124,17 +120,12 @@ def nba(server, personalize):
         tracking=p.describe_dataset(datasetArn=datasets["Action_Interactions"])["dataset"]["trackingId"],
     )
     world.version = train(world)
-    world.campaign = p.create_campaign(name=NAME, solutionVersionArn=world.version)["campaignArn"]
-    deployed = wait(p.describe_campaign, "campaign", campaignArn=world.campaign)
-    assert deployed["status"] == "ACTIVE", deployed
+    world.campaign = making.deployed(p, NAME, world.version)
     return world
 
 
 def train(nba):
-    version = nba.p.create_solution_version(solutionArn=nba.solution)["solutionVersionArn"]
-    trained = wait(nba.p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
-    assert trained["status"] == "ACTIVE", trained.get("failureReason")
-    return version
+    return making.trained(nba.p, nba.solution)
 
 
 def answer(nba, user, n=100, **more):

@@ -1,8 +1,7 @@
 """Automatic training: an upload alone trains and publishes, once."""
 
-import time
-
 import data
+from making import until
 from server import wait
 
 POPULARITY = "arn:aws:personalize:::recipe/aws-popularity-count"
@@ -20,15 +19,6 @@ def group(p, name):
     group = p.create_dataset_group(name=name)["datasetGroupArn"]
     dataset = p.create_dataset(name=name, schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")
     return group, dataset["datasetArn"]
-
-
-def until(what, found, deadline_s=60):
-    """Polls until there is something; gives it back."""
-    deadline = time.monotonic() + deadline_s
-    while not (result := found()):
-        assert time.monotonic() < deadline, f"no {what} after {deadline_s} s"
-        time.sleep(0.05)
-    return result
 
 
 def imported(p, dataset, count):

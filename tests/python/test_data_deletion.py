@@ -6,6 +6,7 @@ import time
 import pytest
 
 import data
+from making import imported
 from server import ROLE, wait
 from test_errors import ACCOUNT, LONG, refused
 from test_events import USERS, answer, open_world, train
@@ -68,14 +69,7 @@ def world(server):
     world = open_world(server, "forget")
     rows = "USER_ID,COUNTRY,CREATION_TIMESTAMP\n" + "".join(f"u{n},CH,1\n" for n in range(data.USERS))
     world.s3.put_object(Bucket=world.name, Key="users.csv", Body=rows.encode())
-    job = world.p.create_dataset_import_job(
-        jobName="forget-users",
-        datasetArn=world.datasets["Users"],
-        dataSource={"dataLocation": f"s3://{world.name}/users.csv"},
-        roleArn=ROLE,
-    )["datasetImportJobArn"]
-    imported = wait(world.p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
-    assert imported["status"] == "ACTIVE", imported
+    imported(world.p, world.datasets["Users"], f"s3://{world.name}/users.csv", "forget-users")
     return world
 
 

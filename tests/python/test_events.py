@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import data
+from making import deployed, trained
 from botocore.exceptions import ClientError
 from server import ROLE, Server, wait, wait_gone
 
@@ -78,18 +79,12 @@ def open_world(server, name, schema=INTERACTIONS):
         tracking=tracker["trackingId"],
         campaign=None,
     )
-    version = train(world)
-    world.campaign = p.create_campaign(name=name, solutionVersionArn=version)["campaignArn"]
-    deployed = wait(p.describe_campaign, "campaign", campaignArn=world.campaign)
-    assert deployed["status"] == "ACTIVE", deployed
+    world.campaign = deployed(p, name, train(world))
     return world
 
 
 def train(world):
-    version = world.p.create_solution_version(solutionArn=world.solution)["solutionVersionArn"]
-    trained = wait(world.p.describe_solution_version, "solutionVersion", solutionVersionArn=version)
-    assert trained["status"] == "ACTIVE", trained.get("failureReason")
-    return version
+    return trained(world.p, world.solution)
 
 
 def deploy(world, version):

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import data
+from making import deployed, imported, trained
 from server import ROLE, wait, wait_gone
 
 BUCKET = "filters"
@@ -90,24 +91,16 @@ def films(server, personalize, runtime):
         solution = p.create_solution(
             name=name, datasetGroupArn=group, recipeArn=f"arn:aws:personalize:::recipe/{recipe}"
         )["solutionArn"]
-        version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-        assert wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)["status"] == "ACTIVE"
-        campaign = p.create_campaign(name=name, solutionVersionArn=version)["campaignArn"]
-        assert wait(p.describe_campaign, "campaign", campaignArn=campaign)["status"] == "ACTIVE"
+        version = trained(p, solution)
+        campaign = deployed(p, name, version)
         campaigns[recipe] = (campaign, version)
     return Films(p, runtime, s3, group, campaigns)
 
 
 def load(p, s3, kind, body, name):
     s3.put_object(Bucket=BUCKET, Key=f"{name}.csv", Body=body)
-    job = p.create_dataset_import_job(
-        jobName=f"filters-{name}",
-        datasetArn=f"arn:aws:personalize:us-east-1:000000000000:dataset/filters/{kind.upper()}",
-        dataSource={"dataLocation": f"s3://{BUCKET}/{name}.csv"},
-        roleArn=ROLE,
-    )["datasetImportJobArn"]
-    imported = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
-    assert imported["status"] == "ACTIVE", imported
+    dataset = f"arn:aws:personalize:us-east-1:000000000000:dataset/filters/{kind.upper()}"
+    imported(p, dataset, f"s3://{BUCKET}/{name}.csv", f"filters-{name}")
 
 
 class Films:

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 import data
-from server import ROLE, wait
+from making import deployed, imported, trained
+from server import wait
 
 BUCKET = "columns"
 GROUP = "columns"
@@ -61,24 +62,15 @@ def world(server, personalize, runtime):
         arn = p.create_schema(name=f"{GROUP}-{kind}", schema=avro)["schemaArn"]
         dataset = p.create_dataset(name=kind, schemaArn=arn, datasetGroupArn=group, datasetType=kind)["datasetArn"]
         s3.put_object(Bucket=BUCKET, Key=f"{kind}.csv", Body=body)
-        job = p.create_dataset_import_job(
-            jobName=f"{GROUP}-{kind}",
-            datasetArn=dataset,
-            dataSource={"dataLocation": f"s3://{BUCKET}/{kind}.csv"},
-            roleArn=ROLE,
-        )["datasetImportJobArn"]
-        imported = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
-        assert imported["status"] == "ACTIVE", imported
+        imported(p, dataset, f"s3://{BUCKET}/{kind}.csv", f"{GROUP}-{kind}")
     campaigns = {}
     for recipe in ("aws-hrnn", "aws-popularity-count", "aws-sims", "aws-personalized-ranking"):
         name = f"{GROUP}-{recipe}"
         arn = f"arn:aws:personalize:::recipe/{recipe}"
         solution = p.create_solution(name=name, datasetGroupArn=group, recipeArn=arn)["solutionArn"]
-        version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-        assert wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version)["status"] == "ACTIVE"
         config = {"enableMetadataWithRecommendations": True}
-        campaign = p.create_campaign(name=name, solutionVersionArn=version, campaignConfig=config)["campaignArn"]
-        assert wait(p.describe_campaign, "campaign", campaignArn=campaign)["campaignConfig"] == config
+        campaign = deployed(p, name, trained(p, solution), campaignConfig=config)
+        assert p.describe_campaign(campaignArn=campaign)["campaign"]["campaignConfig"] == config
         campaigns[recipe] = campaign
     return World(p, runtime, group, campaigns)
 

@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 import data
+import making
+from making import imported
 from server import ROLE, Server, wait, wait_gone
 
 BUCKET = "recommenders"
@@ -113,14 +115,7 @@ def filled(server, domain, name, kinds=("Interactions", "Items")):
         s3.put_object(Bucket=BUCKET, Key=f"{domain}/{kind}.csv", Body=body)
         schema = p.create_schema(name=f"{name}-{kind}", schema=text, domain=domain)["schemaArn"]
         dataset = p.create_dataset(name=kind, schemaArn=schema, datasetGroupArn=group, datasetType=kind)["datasetArn"]
-        job = p.create_dataset_import_job(
-            jobName=f"{name}-{kind}",
-            datasetArn=dataset,
-            dataSource={"dataLocation": f"s3://{BUCKET}/{domain}/{kind}.csv"},
-            roleArn=ROLE,
-        )["datasetImportJobArn"]
-        imported = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)
-        assert imported["status"] == "ACTIVE", imported
+        imported(p, dataset, f"s3://{BUCKET}/{domain}/{kind}.csv", f"{name}-{kind}")
     return group
 
 
@@ -173,12 +168,8 @@ def refused(call, code, *words, **request):
         assert word in caught.value.response["Error"]["Message"], caught.value
 
 
-def until(what, found, deadline_s=DEADLINE_S):
-    deadline = time.monotonic() + deadline_s
-    while not (result := found()):
-        assert time.monotonic() < deadline, f"no {what} after {deadline_s} s"
-        time.sleep(0.05)
-    return result
+def until(what, found):
+    return making.until(what, found, DEADLINE_S)
 
 
 # ---------------------------------------------------------------- Groups, schemas, recipes
