@@ -14,7 +14,7 @@ use wire::runtime::{self, GetActionRecommendations};
 
 use crate::deployed::Deployed;
 use crate::ranking::wrong_recipe;
-use crate::recommendations::{Asked, latest, live, remembered};
+use crate::recommendations::{Asked, live, stored};
 use crate::{Campaign, filters};
 
 /// The body of the answer. Fails with `InvalidInput` when the campaign's recipe does not recommend actions.
@@ -40,15 +40,7 @@ pub(crate) async fn answer(campaign: &Campaign, body: &[u8]) -> Result<Vec<u8>, 
         let list = live(campaign, &deployed, asked, &no_context, Some(&filter)).await?;
         return Ok(body_of(&deployed, &open(&list)?, wanted));
     }
-    let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
-        Some(stored) => (deployed, stored),
-        // The slot has lists of another version, so the campaign may have moved on.
-        None => {
-            let deployed = campaign.deployments.find_afresh(&request.campaign).await?;
-            let stored = latest(campaign, &deployed, key).await?;
-            (deployed, stored)
-        }
-    };
+    let (deployed, stored) = stored(campaign, &request.campaign, deployed, |_| Ok(key)).await?;
     if stored.key != key {
         campaign.fell_back();
     }

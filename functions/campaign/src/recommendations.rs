@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::ApiError;
 use domain::limits::PRECOMPUTED_RESULTS;
 use domain::recipes::RecipeType;
 use domain::resource::AppliedFilter;
+use domain::{ApiError, Arn};
 use store::{Found, ListKey, StoredList};
 use wire::runtime::{self, GetRecommendations, Predicted, Promotion, RequestedFilter};
 
@@ -80,15 +80,8 @@ async fn listed(
         let list = live(campaign, &deployed, asked, &request.context, None).await?;
         return Ok((deployed, list));
     }
-    let (deployed, stored) = match remembered(campaign, &deployed, key).await? {
-        Some(stored) => (deployed, stored),
-        // The slot has lists of another version, so the campaign may have moved on.
-        None => {
-            let deployed = campaign.deployments.find_afresh(&request.campaign).await?;
-            let stored = latest(campaign, &deployed, self::key(request, &deployed)?).await?;
-            (deployed, stored)
-        }
-    };
+    let key_of = |deployed: &Deployed| self::key(request, deployed);
+    let (deployed, stored) = stored(campaign, &request.campaign, deployed, key_of).await?;
     let list = long_enough(campaign, &deployed, asked, stored).await?;
     Ok((deployed, list))
 }
@@ -190,6 +183,23 @@ fn key<'a>(request: &'a GetRecommendations, deployed: &Deployed) -> Result<ListK
     Ok(if deployed.recipe.one_for_all() { ListKey::Cold } else { key })
 }
 
+/// What is stored for a request, with the deployment that it is of: the remembered one, or the one that a
+/// campaign has moved on to. `key` says which list is asked for.
+pub(crate) async fn stored<'a>(
+    campaign: &Campaign,
+    arn: &Arn,
+    deployed: Arc<Deployed>,
+    key: impl Fn(&Deployed) -> Result<ListKey<'a>, ApiError>,
+) -> Result<(Arc<Deployed>, Stored<'a>), ApiError> {
+    if let Some(stored) = remembered(campaign, &deployed, key(&deployed)?).await? {
+        return Ok((deployed, stored));
+    }
+    // The slot has lists of another version, so the campaign may have moved on.
+    let deployed = campaign.deployments.find_afresh(arn).await?;
+    let stored = latest(campaign, &deployed, key(&deployed)?).await?;
+    Ok((deployed, stored))
+}
+
 /// A list of the version that is served, and whose it is.
 pub(crate) struct Stored<'a> {
     pub key: ListKey<'a>,
@@ -198,7 +208,7 @@ pub(crate) struct Stored<'a> {
 
 /// The list that a remembered deployment answers with, its own or the cold one, with one read. None
 /// when the slot has another version's instead.
-pub(crate) async fn remembered<'a>(
+async fn remembered<'a>(
     campaign: &Campaign,
     deployed: &Deployed,
     key: ListKey<'a>,
@@ -217,7 +227,7 @@ pub(crate) async fn remembered<'a>(
 
 /// The same for a deployment that was read just now. What is of another version still was left by one
 /// that knew more users or items, and counts as absent.
-pub(crate) async fn latest<'a>(
+async fn latest<'a>(
     campaign: &Campaign,
     deployed: &Deployed,
     key: ListKey<'a>,

@@ -27,6 +27,11 @@ struct Described {
 }
 
 impl Described {
+    fn text(&self, row: u32) -> Option<&str> {
+        let cell = self.cells.get(row as usize).copied().filter(|&cell| cell != NULL)?;
+        Some(self.texts.id(cell))
+    }
+
     fn set(&mut self, row: u32, text: Option<&str>) {
         let row = row as usize;
         if self.cells.len() <= row {
@@ -50,7 +55,7 @@ impl Descriptions {
         let names: Vec<&str> = names.collect();
         for group in read_typed(part, &names)? {
             let [ids, columns @ ..] = group.as_slice() else { continue };
-            let rows = self.rows_of(ids)?;
+            let rows = ids.numbers(&mut self.rows)?;
             for (own, column) in self.columns.iter_mut().zip(columns) {
                 own.extend(&rows, column);
             }
@@ -70,23 +75,17 @@ impl Descriptions {
         }
     }
 
+    /// The value of an id in one column, by its name; nothing where it is null.
+    pub fn value(&self, id: &str, column: &str) -> Option<&str> {
+        let row = self.rows.get(id)?;
+        self.columns.iter().find(|known| known.name == column)?.text(row)
+    }
+
     /// The values of an id by the names of their columns; those that are null are left out.
     pub fn of(&self, id: &str) -> BTreeMap<&str, &str> {
         let Some(row) = self.rows.get(id) else { return BTreeMap::new() };
-        let value =
-            |column: &'_ Described| column.cells.get(row as usize).copied().filter(|&cell| cell != NULL);
-        let shown = self
-            .columns
-            .iter()
-            .filter_map(|column| Some((column.name.as_str(), column.texts.id(value(column)?))));
+        let shown = self.columns.iter().filter_map(|column| Some((column.name.as_str(), column.text(row)?)));
         shown.collect()
-    }
-
-    fn rows_of(&mut self, ids: &TypedColumn) -> Result<Vec<u32>, ReadError> {
-        let broken = || ReadError::Damaged { part: 0, source: "an id is missing or no text".into() };
-        let TypedColumn::Text { distinct, codes } = ids else { return Err(broken()) };
-        let row = |&code: &u32| Ok(self.rows.intern(distinct.get(code as usize).ok_or_else(broken)?));
-        codes.iter().map(row).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::interactions::IdTable;
 use crate::parquet_io::read::{Column, Part, TextColumn};
 use crate::read::ReadError;
 
@@ -28,6 +29,26 @@ pub enum TypedColumn {
     Boolean(Vec<Option<bool>>),
     /// A column that came into the schema after the part was written, for so many rows.
     Missing(usize),
+}
+
+impl TypedColumn {
+    /// The number of each row's id, where the column holds ids; those that are new to `ids` get the next ones.
+    ///
+    /// Fails when an id is missing or no text.
+    pub fn numbers(&self, ids: &mut IdTable) -> Result<Vec<u32>, ReadError> {
+        let broken = || ReadError::Damaged { part: 0, source: "an id is missing or no text".into() };
+        let Self::Text { distinct, codes } = self else { return Err(broken()) };
+        let mut known = vec![NULL; distinct.len()];
+        let mut rows = Vec::with_capacity(codes.len());
+        for &code in codes {
+            let number = known.get_mut(code as usize).ok_or_else(broken)?;
+            if *number == NULL {
+                *number = ids.intern(&distinct[code as usize]);
+            }
+            rows.push(*number);
+        }
+        Ok(rows)
+    }
 }
 
 /// Reads columns of one part: for each row group the columns in the order of `names`. The part may have been

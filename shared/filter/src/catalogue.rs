@@ -252,27 +252,11 @@ impl CatalogueBuilder {
     /// Adds rows whose columns stand in the order of [`names`](Self::names).
     pub fn push_columns(&mut self, columns: &[TypedColumn]) -> Result<(), ReadError> {
         let [ids, columns @ ..] = columns else { return Ok(()) };
-        let rows = self.rows(ids)?;
+        let rows = ids.numbers(&mut self.ids)?;
         for (building, column) in self.columns.iter_mut().zip(columns) {
             building.push(&rows, self.ids.len(), column)?;
         }
         Ok(())
-    }
-
-    /// The row of each id.
-    fn rows(&mut self, ids: &TypedColumn) -> Result<Vec<u32>, ReadError> {
-        let broken = || damaged("an id is missing or no text");
-        let TypedColumn::Text { distinct, codes } = ids else { return Err(broken()) };
-        let mut known = vec![NULL; distinct.len()];
-        let mut rows = Vec::with_capacity(codes.len());
-        for &code in codes {
-            let number = known.get_mut(code as usize).ok_or_else(broken)?;
-            if *number == NULL {
-                *number = self.ids.intern(&distinct[code as usize]);
-            }
-            rows.push(*number);
-        }
-        Ok(rows)
     }
 
     /// What was pushed.

@@ -195,9 +195,40 @@ fn measure(
             options.epochs,
         ));
     }
+    let catalogue = options.catalogue_items.unwrap_or(data.items.len());
+    on_split(recipe, parameters, &split.train, test_users, options, progress, |model, report| {
+        let judge =
+            |model, asked| evaluation::evaluate(model, asked, &split, catalogue, options.exclude_seen);
+        let own = judge(model.recommender(), recipe.recipe_type);
+        // The baseline is asked for users beside any model, as its own recipe is: on one split its
+        // numbers are the same whatever they stand beside.
+        let baseline = judge(&PopularityCount::train(&split.train), RecipeType::UserPersonalization);
+        report.metrics = own.metrics(options.seed);
+        report.baseline = baseline.metrics(options.seed);
+        report.advantage = own.advantage_over(&baseline, options.seed);
+        if recipe.algorithm == Algorithm::TrendingNow
+            && let Some([own, popular]) =
+                trending::prediction_accuracy(data, trending::interval(parameters), options.seed)
+        {
+            report.metrics.insert(trending::ACCURACY.to_owned(), own);
+            report.baseline.insert(trending::ACCURACY.to_owned(), popular);
+        }
+    })
+}
+
+/// Trains on a part of the data and has the model judged, whose numbers go into the report.
+fn on_split(
+    recipe: &Recipe,
+    parameters: &Hyperparameters,
+    train: &Interactions,
+    test_users: usize,
+    options: &TrainOptions,
+    progress: OnStage<'_>,
+    judge: impl FnOnce(&Model, &mut Report),
+) -> Result<Report, TrainError> {
     let mut report = Report::begun(test_users, options.epochs);
     let started = Instant::now();
-    let trained = train_on_split(recipe, parameters, &split.train, options, progress)?;
+    let trained = train_on_split(recipe, parameters, train, options, progress)?;
     report.seconds[0] = started.elapsed().as_secs_f64();
     report.epochs = trained.epochs;
 
@@ -205,22 +236,7 @@ fn measure(
     let total = test_users as u64;
     let told = |done| progress(Stage::Evaluate, Progress { done, total, unit: "users", loss: None });
     told(0);
-    let catalogue = options.catalogue_items.unwrap_or(data.items.len());
-    let judge = |model, asked| evaluation::evaluate(model, asked, &split, catalogue, options.exclude_seen);
-    let own = judge(trained.model.recommender(), recipe.recipe_type);
-    // The baseline is asked for users beside any model, as its own recipe is: on one split its
-    // numbers are the same whatever they stand beside.
-    let baseline = judge(&PopularityCount::train(&split.train), RecipeType::UserPersonalization);
-    report.metrics = own.metrics(options.seed);
-    report.baseline = baseline.metrics(options.seed);
-    report.advantage = own.advantage_over(&baseline, options.seed);
-    if recipe.algorithm == Algorithm::TrendingNow
-        && let Some([own, popular]) =
-            trending::prediction_accuracy(data, trending::interval(parameters), options.seed)
-    {
-        report.metrics.insert(trending::ACCURACY.to_owned(), own);
-        report.baseline.insert(trending::ACCURACY.to_owned(), popular);
-    }
+    judge(&trained.model, &mut report);
     report.seconds[1] = started.elapsed().as_secs_f64();
     told(total);
     Ok(report)
@@ -248,34 +264,26 @@ fn measure_segments(
 ) -> Result<Report, TrainError> {
     let split = segments::evaluation::split(data);
     let test_users = split.test_users();
-    let mut report = Report::begun(test_users, options.epochs);
     if test_users == 0 {
-        report.no_metrics = Some(format!(
-            "There are no metrics: they need users with at least 5 interactions, to hide the newest fifth of, and \
-             none of the {} users has as many.",
-            data.users.len()
+        return Ok(Report::without_metrics(
+            format!(
+                "There are no metrics: they need users with at least 5 interactions, to hide the newest fifth of, and \
+                 none of the {} users has as many.",
+                data.users.len()
+            ),
+            options.epochs,
         ));
-        return Ok(report);
     }
-    let started = Instant::now();
-    let trained = train_on_split(recipe, parameters, &split.train, options, progress)?;
-    report.seconds[0] = started.elapsed().as_secs_f64();
-    report.epochs = trained.epochs;
-    let Model::Hrnn(network) = &trained.model else { return Ok(report) };
-
-    let started = Instant::now();
-    let total = test_users as u64;
-    let told = |done| progress(Stage::Evaluate, Progress { done, total, unit: "users", loss: None });
-    told(0);
-    let questions = match recipe.algorithm {
-        Algorithm::ItemAttributeAffinity => segments::attributes::questions(&data.metadata.items),
-        _ => segments::evaluation::items(data),
-    };
-    let found = segments::evaluation::evaluate(network, &split, questions, options.seed, options.threads);
-    (report.metrics, report.baseline, report.advantage) = (found.metrics, found.baseline, found.advantage);
-    report.seconds[1] = started.elapsed().as_secs_f64();
-    told(total);
-    Ok(report)
+    on_split(recipe, parameters, &split.train, test_users, options, progress, |model, report| {
+        let Model::Hrnn(network) = model else { return };
+        let questions = match recipe.algorithm {
+            Algorithm::ItemAttributeAffinity => segments::attributes::questions(&data.metadata.items),
+            _ => segments::evaluation::items(data),
+        };
+        let found = segments::evaluation::evaluate(network, &split, questions, options.seed, options.threads);
+        (report.metrics, report.baseline, report.advantage) =
+            (found.metrics, found.baseline, found.advantage);
+    })
 }
 
 /// The same for actions: how well a probability tells who takes an action.
@@ -288,7 +296,6 @@ fn measure_actions(
 ) -> Result<Report, TrainError> {
     let split = actions::evaluation::split(data, options.seed);
     let test_users = split.test.len();
-    let mut report = Report::begun(test_users, options.epochs);
     let too_few = || {
         format!(
             "There are no metrics: they need actions with at least {ACTION_OUTCOMES_MIN} interactions that are Taken, and \
@@ -298,28 +305,17 @@ fn measure_actions(
         )
     };
     if test_users == 0 {
-        report.no_metrics = Some(too_few());
-        return Ok(report);
+        return Ok(Report::without_metrics(too_few(), options.epochs));
     }
-    let started = Instant::now();
-    let trained = train_on_split(recipe, parameters, &split.train, options, progress)?;
-    report.seconds[0] = started.elapsed().as_secs_f64();
-    report.epochs = trained.epochs;
-    let Model::NextBestAction(model) = &trained.model else { return Ok(report) };
-
-    let started = Instant::now();
-    let total = test_users as u64;
-    let told = |done| progress(Stage::Evaluate, Progress { done, total, unit: "users", loss: None });
-    told(0);
-    let period = actions::period(parameters);
-    match actions::evaluation::evaluate(model, data, &split, period, options.seed) {
-        Some(found) => {
-            (report.metrics, report.baseline, report.advantage) =
-                (found.metrics, found.baseline, found.advantage);
+    on_split(recipe, parameters, &split.train, test_users, options, progress, |model, report| {
+        let Model::NextBestAction(model) = model else { return };
+        let period = actions::period(parameters);
+        match actions::evaluation::evaluate(model, data, &split, period, options.seed) {
+            Some(found) => {
+                (report.metrics, report.baseline, report.advantage) =
+                    (found.metrics, found.baseline, found.advantage);
+            }
+            None => report.no_metrics = Some(too_few()),
         }
-        None => report.no_metrics = Some(too_few()),
-    }
-    report.seconds[1] = started.elapsed().as_secs_f64();
-    told(total);
-    Ok(report)
+    })
 }

@@ -11,18 +11,21 @@
 //! (`domain::recommendation_id`).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use dataset::attribution::{Expression, Metric, PERIOD_S, Report};
-use dataset::{Manifest, ReadError, Schema};
+use dataset::{Descriptions, Manifest, ReadError, Schema};
 use domain::recommender::Recommender;
 use domain::resource::{
-    Campaign, Dataset, DatasetImportJob, DatasetType, ImportMode, MetricAttribution, SolutionVersion,
+    Campaign, Dataset, DatasetImportJob, DatasetType, ImportMode, MetricAttribution, Solution,
 };
 use domain::{Arn, EpochMillis, ResourceKind, Status, recommendation_id};
 
 use crate::Steps;
 use crate::batch::{location, writing};
+use crate::described::DescribedItems;
 use crate::failure::{Doing, Failure};
+use crate::newest::Newest;
 use crate::progress::Attributed;
 
 /// How long an event may take from its call into the table. What a report has passed by is in no report, so
@@ -199,9 +202,8 @@ impl Steps {
 
     /// The campaigns of a group, and what its recommenders serve: whoever answers its users.
     pub(crate) async fn campaigns_of(&self, group: &Arn) -> Result<Vec<Campaign>, Failure> {
-        let versions: Vec<SolutionVersion> = self.children(ResourceKind::SolutionVersion, None).await?;
-        let of_group = versions.into_iter().filter(|version| version.dataset_group == *group);
-        let solutions: HashSet<Arn> = of_group.map(|version| version.solution).collect();
+        let solutions: Vec<Solution> = self.children(ResourceKind::Solution, Some(group)).await?;
+        let solutions: HashSet<Arn> = solutions.into_iter().map(|solution| solution.arn).collect();
         let all: Vec<Campaign> = self.children(ResourceKind::Campaign, None).await?;
         let recommenders: Vec<Recommender> = self.children(ResourceKind::Recommender, Some(group)).await?;
         let campaigns = all.into_iter().filter(|one| solutions.contains(&one.solution_version.solution()));
@@ -238,15 +240,14 @@ impl Sources {
 struct Values {
     /// Of Interactions: what the expression names, and what the schema does.
     interactions: HashMap<String, String>,
-    /// Of Items: the same, as places in the values of an item.
-    items: HashMap<String, usize>,
-    of_items: HashMap<String, Vec<Option<f64>>>,
+    /// Of Items: the same.
+    items: HashMap<String, String>,
+    of_items: Option<Arc<Descriptions>>,
 }
 
 impl Values {
     async fn load(steps: &Steps, group: &Arn, report: &Report) -> Result<Self, Failure> {
-        let mut values =
-            Self { interactions: HashMap::new(), items: HashMap::new(), of_items: HashMap::new() };
+        let mut values = Self { interactions: HashMap::new(), items: HashMap::new(), of_items: None };
         let named = |of: DatasetType| -> Vec<String> {
             let columns = report.metrics().iter().filter_map(|metric| match &metric.expression {
                 Expression::Sum { dataset, column, .. } if *dataset == of => Some(column.clone()),
@@ -268,35 +269,10 @@ impl Values {
             return Ok(values);
         };
         let schema = steps.schema(&dataset.schema).await?;
-        let mut names: Vec<String> = vec![];
-        for column in columns {
-            let Some(name) = spelled(&schema, &column) else { continue };
-            let place = names.iter().position(|known| *known == name).unwrap_or(names.len());
-            if place == names.len() {
-                names.push(name);
-            }
-            values.items.insert(column, place);
-        }
-        let parts = match &dataset.active {
-            Some(active) => steps.manifest(&active.manifest_key).await?.parts,
-            None => vec![],
-        };
-        let wanted: Vec<&str> = std::iter::once("ITEM_ID").chain(names.iter().map(String::as_str)).collect();
-        // Later rows of an item stand for it, and what was put one by one for what was imported.
-        for part in parts {
-            let columns = columns_of_part(steps, &part, &wanted).await?;
-            let ids = columns.get("ITEM_ID").map(Vec::as_slice).unwrap_or_default();
-            for (row, id) in ids.iter().enumerate() {
-                let cell = |name: &String| columns.get(name.as_str())?[row].as_deref()?.parse().ok();
-                let cells = names.iter().map(cell).collect();
-                values.of_items.insert(id.clone().unwrap_or_default(), cells);
-            }
-        }
-        let put = steps.events.records(group, DatasetType::Items).await;
-        for record in put.doing(|| format!("reading items of {group}"))? {
-            let cells = names.iter().map(|name| record.columns.get(name)?.parse().ok()).collect();
-            values.of_items.insert(record.id, cells);
-        }
+        let spell = |column: String| spelled(&schema, &column).map(|name| (column, name));
+        values.items = columns.into_iter().filter_map(spell).collect();
+        let names: Vec<String> = values.items.values().cloned().collect();
+        values.of_items = Some(DescribedItems::new(Newest::new(steps.clone())).load(&dataset, &names).await?);
         Ok(values)
     }
 
@@ -308,7 +284,7 @@ impl Values {
 
     fn of_item(&self, expression: &Expression, item: &str) -> Option<f64> {
         let Expression::Sum { column, .. } = expression else { return None };
-        *self.of_items.get(item)?.get(*self.items.get(column)?)?
+        self.of_items.as_ref()?.value(item, self.items.get(column)?)?.parse().ok()
     }
 }
 

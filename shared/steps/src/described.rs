@@ -9,16 +9,18 @@ use std::sync::Arc;
 
 use dataset::{Descriptions, Schema};
 use domain::Arn;
-use domain::resource::{Dataset, DatasetType};
+use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion};
 use serde::Deserialize;
 
 use crate::failure::{Doing, Failure};
-use crate::models::{Kept, TITLE_COLUMNS};
+use crate::models::Kept;
 use crate::newest::{Newest, Snapshot, key};
 
 /// Sets of columns that are kept.
 const KEPT: usize = 16;
 const ITEM_ID: &str = "ITEM_ID";
+/// Columns of an Items dataset that may hold a title, the likeliest first.
+const TITLE_COLUMNS: [&str; 3] = ["TITLE", "NAME", "ITEM_NAME"];
 
 /// Values of an item by the names of its columns.
 pub type Shown = BTreeMap<String, String>;
@@ -78,11 +80,28 @@ impl DescribedItems {
         let there = |title: &&str| schema.fields.iter().any(|field| field.name == **title);
         let Some(column) = TITLE_COLUMNS.iter().copied().find(there) else { return Ok(HashMap::new()) };
         let data = self.load(&dataset, &[column.to_owned()]).await?;
-        let title = |item: &String| Some((item.clone(), (*data.of(item).get(column)?).to_owned()));
+        let title = |item: &String| Some((item.clone(), data.value(item, column)?.to_owned()));
         Ok(items.iter().filter_map(title).collect())
     }
 
-    async fn load(&self, dataset: &Dataset, named: &[String]) -> Result<Arc<Descriptions>, Failure> {
+    /// The same for items that a campaign answers with.
+    pub async fn titles_for(
+        &self,
+        campaign: &Arn,
+        items: &[String],
+    ) -> Result<HashMap<String, String>, Failure> {
+        let steps = self.newest.steps();
+        let campaign = steps.existing::<Campaign>(campaign).await?;
+        let version = steps.existing::<SolutionVersion>(&campaign.solution_version).await?;
+        self.titles(&version.dataset_group, items).await
+    }
+
+    /// Some columns of an Items dataset, named as its schema names them.
+    pub(crate) async fn load(
+        &self,
+        dataset: &Dataset,
+        named: &[String],
+    ) -> Result<Arc<Descriptions>, Failure> {
         let put = self.newest.put(&dataset.dataset_group, DatasetType::Items).await?;
         let mut columns = named.to_vec();
         columns.sort();

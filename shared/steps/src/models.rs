@@ -2,7 +2,7 @@
 
 mod cache;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -26,9 +26,6 @@ use crate::failure::{Doing, Failure};
 use crate::left_out::{self, Taken};
 use crate::training_data::Snapshots;
 use crate::{Steps, keys};
-
-/// Columns of an Items dataset that may hold a title, the likeliest first.
-pub(crate) const TITLE_COLUMNS: [&str; 3] = ["TITLE", "NAME", "ITEM_NAME"];
 
 /// A model with the histories that it was trained on; both number items alike.
 pub struct ServedModel {
@@ -283,31 +280,6 @@ impl Steps {
         let config = campaign.config.as_ref().map_or(&none, |config| &config.item_exploration_config);
         let explorer = model.explorer(config)?;
         Ok(UserLists { model, explorer, k, exclude_seen })
-    }
-
-    /// Titles by item id, from the Items dataset of the campaign's group; empty where there is none
-    /// or it has no column for titles.
-    pub async fn titles_for(&self, campaign: &Arn) -> Result<HashMap<String, String>, Failure> {
-        let campaign = self.existing::<Campaign>(campaign).await?;
-        let version = self.existing::<SolutionVersion>(&campaign.solution_version).await?;
-        let Some(dataset) = self.dataset(&version.dataset_group, DatasetType::Items).await? else {
-            return Ok(HashMap::new());
-        };
-        let Some(snapshot) = &dataset.active else { return Ok(HashMap::new()) };
-        let mut titles = HashMap::new();
-        for part in self.manifest(&snapshot.manifest_key).await?.parts {
-            let bytes = self.part(&part).await?;
-            let Some((ids, names)) = TITLE_COLUMNS.iter().find_map(|title| {
-                // A part without such a column is no failure: titles are for people only.
-                let columns = dataset::read_columns(bytes.clone(), &["ITEM_ID", title]).ok()?;
-                let [ids, names]: [_; 2] = columns.try_into().ok()?;
-                Some((ids, names))
-            }) else {
-                continue;
-            };
-            titles.extend(ids.into_iter().zip(names).filter_map(|(id, title)| Some((id?, title?))));
-        }
-        Ok(titles)
     }
 
     /// The model of a trained version with the histories behind it.

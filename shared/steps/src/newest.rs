@@ -11,7 +11,7 @@ use dataset::{ReadError, Schema};
 use domain::Arn;
 use domain::event::Record;
 use domain::hash::fnv1a64;
-use domain::resource::{self, Dataset, DatasetType};
+use domain::resource::{Dataset, DatasetType};
 use tokio::sync::Mutex;
 
 use crate::Steps;
@@ -87,8 +87,7 @@ impl Newest {
         {
             return Ok(schema.clone());
         }
-        let schema = self.steps.existing::<resource::Schema>(&dataset.schema).await?;
-        let schema = Schema::parse(&schema.schema).doing(|| format!("reading {}", dataset.schema))?;
+        let schema = self.steps.schema(&dataset.schema).await?;
         schemas.retain(|_, (until, _)| *until > Instant::now());
         schemas.insert(dataset.schema.clone(), (Instant::now() + FRESH_FOR, schema.clone()));
         Ok(schema)

@@ -1,6 +1,5 @@
 //! `osusume demo`: the whole job once, shown as it happens.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -61,12 +60,10 @@ pub async fn run(app: &App, console: &Console, options: &Demo) -> anyhow::Result
     laps.lap("precompute and deploy");
 
     println!("\n5. GetRecommendations");
-    let arn = app::scope().arn(ResourceKind::Campaign, CAMPAIGN);
-    let titles = app.steps.titles_for(&arn).await?;
     for (user, remark) in
         [("1", ""), ("2", ""), ("nobody", "unknown"), ("no one either", "unknown: the same list")]
     {
-        answer(app, &campaign, &titles, user, remark).await?;
+        answer(app, &campaign, user, remark).await?;
     }
     laps.lap("answer");
 
@@ -74,20 +71,16 @@ pub async fn run(app: &App, console: &Console, options: &Demo) -> anyhow::Result
     Ok(())
 }
 
-async fn answer(
-    app: &App,
-    campaign: &str,
-    titles: &HashMap<String, String>,
-    user: &str,
-    remark: &str,
-) -> anyhow::Result<()> {
+async fn answer(app: &App, campaign: &str, user: &str, remark: &str) -> anyhow::Result<()> {
     let request = json!({ "campaignArn": campaign, "userId": user, "numResults": SHOWN });
     let asked = Instant::now();
     let answer = client::ask(app, "/recommendations", request).await?;
     let milliseconds = asked.elapsed().as_secs_f64() * 1e3;
     let remark = if remark.is_empty() { String::new() } else { format!(" ({remark})") };
     println!("\n  user {user}{remark}, {milliseconds:.1} ms");
-    print!("{}", recommend::render(&answer, titles));
+    let campaign = app::scope().arn(ResourceKind::Campaign, CAMPAIGN);
+    let titles = recommend::titles(app, &campaign, &answer).await?;
+    print!("{}", recommend::render(&answer, &titles));
     Ok(())
 }
 

@@ -7,7 +7,9 @@ use std::io::{BufWriter, Write};
 use anyhow::{Context, bail};
 use domain::{Arn, ResourceKind};
 use serde_json::{Value, json};
+use steps::described::DescribedItems;
 use steps::models::UserLists;
+use steps::newest::Newest;
 
 use crate::app::{self, App};
 use crate::cli::Recommend;
@@ -30,9 +32,18 @@ pub async fn run(app: &App, options: &Recommend) -> anyhow::Result<()> {
         println!("{answer:#}");
         return Ok(());
     }
-    let titles = app.steps.titles_for(&campaign).await?;
+    let titles = titles(app, &campaign, &answer).await?;
     println!("{}", render(&answer, &titles));
     Ok(())
+}
+
+/// Titles of an answer's items by their ids, where the Items dataset has some.
+pub async fn titles(app: &App, campaign: &Arn, answer: &Value) -> anyhow::Result<HashMap<String, String>> {
+    let items = answer["itemList"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ids: Vec<String> =
+        items.iter().filter_map(|item| Some(item["itemId"].as_str()?.to_owned())).collect();
+    let described = DescribedItems::new(Newest::new(app.steps.clone()));
+    Ok(described.titles_for(campaign, &ids).await?)
 }
 
 /// A table of an answer's items, with titles where there are any.

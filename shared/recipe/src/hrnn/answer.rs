@@ -281,35 +281,13 @@ fn own<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array1, Array2};
-    use training::random::Random;
-
-    use super::super::features::GAP_CLASSES;
     use super::*;
 
     /// More items than are laid out at a time.
     const ITEMS: usize = BLOCKS_AT_ONCE * ITEMS_AT_ONCE + 300;
 
     fn model() -> HrnnModel {
-        let (e, h) = (5, 3);
-        let mut random = Random::new(4);
-        let mut normal = |rows, columns| Array2::from_shape_fn((rows, columns), |_| random.normal());
-        HrnnModel {
-            items: normal(ITEMS, e),
-            bias: normal(ITEMS, 1).column(0).to_owned(),
-            prior: normal(ITEMS, 1).column(0).to_owned(),
-            gaps: normal(GAP_CLASSES, e),
-            input: normal(e, 3 * h),
-            input_bias: Array1::zeros(3 * h),
-            recurrent: normal(h, 3 * h),
-            recurrent_bias: Array1::zeros(3 * h),
-            project: normal(h, e),
-            project_bias: Array1::zeros(e),
-            last: normal(e, e),
-            average: normal(e, e),
-            average_rate: 0.1,
-            sides: None,
-        }
+        HrnnModel::random(ITEMS, 5, 3, 1.0, 4)
     }
 
     #[test]

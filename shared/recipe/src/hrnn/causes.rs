@@ -63,34 +63,12 @@ impl HrnnModel {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array1, Array2};
-    use training::random::Random;
-
-    use super::super::features::GAP_CLASSES;
     use super::*;
 
     const ITEMS: usize = 700;
 
     fn model(seed: u64) -> HrnnModel {
-        let (e, h) = (9, 7);
-        let mut random = Random::new(seed);
-        let mut normal = |rows, columns| Array2::from_shape_fn((rows, columns), |_| 0.5 * random.normal());
-        HrnnModel {
-            items: normal(ITEMS, e),
-            bias: normal(ITEMS, 1).column(0).to_owned(),
-            prior: normal(ITEMS, 1).column(0).to_owned(),
-            gaps: normal(GAP_CLASSES, e),
-            input: normal(e, 3 * h),
-            input_bias: Array1::zeros(3 * h),
-            recurrent: normal(h, 3 * h),
-            recurrent_bias: Array1::zeros(3 * h),
-            project: normal(h, e),
-            project_bias: Array1::zeros(e),
-            last: normal(e, e),
-            average: normal(e, e),
-            average_rate: 0.1,
-            sides: None,
-        }
+        HrnnModel::random(ITEMS, 9, 7, 0.5, seed)
     }
 
     /// The plain forward pass, which shares no code with the batched one.

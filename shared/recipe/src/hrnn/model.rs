@@ -150,3 +150,29 @@ impl HrnnModel {
         weights.into_iter().map(|w| (f64::from(w) / total) as f32).collect()
     }
 }
+
+#[cfg(test)]
+impl HrnnModel {
+    /// Of normal weights of that deviation, for tests: `e` numbers for an item, `h` hidden ones.
+    pub(super) fn random(items: usize, e: usize, h: usize, deviation: f32, seed: u64) -> Self {
+        let mut random = training::random::Random::new(seed);
+        let mut normal =
+            |rows, columns| Array2::from_shape_fn((rows, columns), |_| deviation * random.normal());
+        Self {
+            items: normal(items, e),
+            bias: normal(items, 1).column(0).to_owned(),
+            prior: normal(items, 1).column(0).to_owned(),
+            gaps: normal(GAP_CLASSES, e),
+            input: normal(e, 3 * h),
+            input_bias: Array1::zeros(3 * h),
+            recurrent: normal(h, 3 * h),
+            recurrent_bias: Array1::zeros(3 * h),
+            project: normal(h, e),
+            project_bias: Array1::zeros(e),
+            last: normal(e, e),
+            average: normal(e, e),
+            average_rate: 0.1,
+            sides: None,
+        }
+    }
+}
