@@ -117,7 +117,12 @@ impl Campaign {
 }
 
 /// Answers one `POST` request.
-pub async fn handle(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
+pub fn handle<'a>(campaign: &'a Campaign, path: &'a str, body: &'a [u8]) -> BoxFuture<'a, HttpReply> {
+    // Boxed, so that it is compiled here and in no binary again.
+    Box::pin(answer(campaign, path, body))
+}
+
+async fn answer(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
     let outcome = match path {
         "/recommendations" => recommendations::answer(campaign, body).await,
         "/personalize-ranking" => ranking::personalized(campaign, body).await,

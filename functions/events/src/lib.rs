@@ -79,7 +79,12 @@ impl Events {
 pub const PATHS: [&str; 5] = ["/events", "/items", "/users", "/actions", "/action-interactions"];
 
 /// Answers one `POST` request.
-pub async fn handle(events: &Events, path: &str, body: &[u8]) -> HttpReply {
+pub fn handle<'a>(events: &'a Events, path: &'a str, body: &'a [u8]) -> BoxFuture<'a, HttpReply> {
+    // Boxed, so that it is compiled here and in no binary again.
+    Box::pin(answer(events, path, body))
+}
+
+async fn answer(events: &Events, path: &str, body: &[u8]) -> HttpReply {
     let outcome = match path {
         "/events" => put_events::put(events, body).await,
         "/items" => match PutRecords::parse_items(body) {

@@ -12,6 +12,7 @@ use domain::resource::{
 };
 use domain::status::{Lifecycle, Status};
 use domain::{Arn, EpochMillis, Resource};
+use futures::future::BoxFuture;
 use store::resources::UpdateError;
 
 use crate::deploy::Target;
@@ -128,7 +129,12 @@ impl Steps {
     ///
     /// Fails only when the store cannot be reached to write the end down; then the job may be run
     /// again later.
-    pub async fn run(&self, job: &Job) -> Result<(), Failure> {
+    pub fn run<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
+        // Boxed, so that it is compiled here and in no binary again.
+        Box::pin(self.run_job(job))
+    }
+
+    async fn run_job(&self, job: &Job) -> Result<(), Failure> {
         match job {
             Job::Import(arn) => self.attempt::<DatasetImportJob>(arn).await,
             Job::Train(arn) => self.attempt::<SolutionVersion>(arn).await,

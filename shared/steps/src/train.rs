@@ -1,5 +1,6 @@
 //! Training: from the active snapshot to a measured model in S3.
 
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -137,7 +138,12 @@ impl Steps {
 
     /// Trains a version whose job has been begun, and makes it `ACTIVE`, or `CREATE STOPPED` when
     /// somebody asked for that; the latter is told as [`Failure::Stopped`].
-    pub async fn train_begun(&self, arn: &Arn) -> Result<(), Failure> {
+    pub fn train_begun<'a>(&'a self, arn: &'a Arn) -> BoxFuture<'a, Result<(), Failure>> {
+        // Boxed, so that it is compiled here and in no binary again.
+        Box::pin(self.train_to_the_end(arn))
+    }
+
+    async fn train_to_the_end(&self, arn: &Arn) -> Result<(), Failure> {
         let version = self.existing::<SolutionVersion>(arn).await?;
         if version.lifecycle.status.is_at_rest() {
             // Another attempt has brought it to its end.

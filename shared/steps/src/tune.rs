@@ -7,6 +7,7 @@
 //!
 //! The receipts belong to one snapshot of the data and one seed, which `plan.json` beside them names.
 
+use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -116,7 +117,12 @@ impl Steps {
 
     /// Carries out one trial of the running round. May be repeated; one that has its receipt, or whose
     /// version is at rest, is done already.
-    pub async fn trial(&self, version: &Arn, number: u32) -> Result<(), Failure> {
+    pub fn trial<'a>(&'a self, version: &'a Arn, number: u32) -> BoxFuture<'a, Result<(), Failure>> {
+        // Boxed, so that it is compiled here and in no binary again.
+        Box::pin(self.carry_out_trial(version, number))
+    }
+
+    async fn carry_out_trial(&self, version: &Arn, number: u32) -> Result<(), Failure> {
         let Some(version) = self.under_way::<SolutionVersion>(version).await? else { return Ok(()) };
         if !awaits_search(&version) {
             return Ok(());

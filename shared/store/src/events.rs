@@ -25,6 +25,7 @@ use self::row::Row;
 use crate::error::StoreError;
 use crate::lists::key::hash;
 use crate::lists::publish::{self, Writer};
+use crate::sent::Sent;
 use crate::tables::EVENTS;
 
 /// Partitions read at a time.
@@ -127,7 +128,7 @@ impl Events {
             .table_name(&self.table)
             .set_key(Some(key))
             .consistent_read(true)
-            .send()
+            .sent()
             .await
             .map_err(|e| StoreError::call("read", &self.table, format!("session '{session}'"), e))?;
         Ok(got.item.filter(|row| self.is_alive(row)).and_then(|row| row::tied(&row)))
@@ -240,7 +241,7 @@ impl Events {
                     .expression_attribute_names("#k", EVENTS.range)
                     .expression_attribute_values(":k", AttributeValue::S(prefix.to_owned()))
             };
-            let page = query.send().await.map_err(|e| StoreError::call("list", &self.table, partition, e))?;
+            let page = query.sent().await.map_err(|e| StoreError::call("list", &self.table, partition, e))?;
             rows.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key;
             if start.is_none() {
@@ -256,7 +257,7 @@ impl Events {
     async fn put_row(&self, row: Row) -> Result<(), StoreError> {
         let name = key::name(&row);
         let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
-        put.send().await.map(drop).map_err(|e| StoreError::call("write", &self.table, name, e))
+        put.sent().await.map(drop).map_err(|e| StoreError::call("write", &self.table, name, e))
     }
 
     async fn put_new(&self, row: Row) -> Result<bool, StoreError> {
@@ -268,7 +269,7 @@ impl Events {
             .set_item(Some(row))
             .condition_expression("attribute_not_exists(#k)")
             .expression_attribute_names("#k", EVENTS.range);
-        match put.send().await {
+        match put.sent().await {
             Ok(_) => Ok(true),
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>

@@ -19,6 +19,7 @@ pub mod objects;
 
 mod backoff;
 mod error;
+mod sent;
 
 pub use error::{Cause, StoreError};
 pub use events::{Events, Told, Who};

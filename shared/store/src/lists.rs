@@ -25,6 +25,7 @@ pub use self::shelf::Shelf;
 use self::shelf::ShelfId;
 use self::stamp::{STAMP, Stamp};
 use crate::error::StoreError;
+use crate::sent::Sent;
 use crate::tables::RECOMMENDATIONS;
 
 /// Attribute of the number of events behind a list that was written after its deployment.
@@ -110,7 +111,7 @@ impl Lists {
             .table_name(&self.table)
             .set_key(Some(ShelfId::of(shelf).row_key(key)))
             .consistent_read(consistent)
-            .send()
+            .sent()
             .await
             .map_err(|e| StoreError::call("read", &self.table, format!("{shelf} {key}"), e))?;
         let Some(row) = got.item else { return Ok(Found::Nothing) };
@@ -168,7 +169,7 @@ impl Lists {
             .map(|key| async move {
                 // One by one, because only so does DynamoDB tell what there was.
                 let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
-                let deleted = delete.return_values(ReturnValue::AllOld).send().await;
+                let deleted = delete.return_values(ReturnValue::AllOld).sent().await;
                 let deleted =
                     deleted.map_err(|e| StoreError::call("delete", &self.table, shelf.to_string(), e))?;
                 Ok(u64::from(deleted.attributes.is_some_and(|row| !row.is_empty())))
@@ -196,7 +197,7 @@ impl Lists {
                 .expression_attribute_names("#v", RECOMMENDATIONS.hash)
                 .expression_attribute_names("#k", RECOMMENDATIONS.range)
                 .expression_attribute_values(":v", AttributeValue::S(partition.to_owned()))
-                .send()
+                .sent()
                 .await
                 .map_err(|e| StoreError::call("list", &self.table, partition, e))?;
             let keys = page.items.unwrap_or_default();

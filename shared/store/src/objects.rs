@@ -15,6 +15,8 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use domain::EpochMillis;
 
+use crate::sent::Sent;
+
 pub use self::body::{ObjectBody, ObjectReader};
 pub use self::error::ObjectError;
 pub use self::location::{LocationError, S3Location};
@@ -62,7 +64,7 @@ impl Objects {
     /// deployed stack gets its bucket from the template.
     pub async fn create_bucket_if_missing(&self) -> Result<(), ObjectError> {
         let at = self.at("");
-        match self.client.create_bucket().bucket(&self.bucket).send().await {
+        match self.client.create_bucket().bucket(&self.bucket).sent().await {
             Ok(_) => Ok(()),
             Err(e) if e.as_service_error().is_some_and(|e| e.is_bucket_already_owned_by_you()) => Ok(()),
             Err(e) => Err(ObjectError::from_sdk("create the bucket of", &at, e)),
@@ -90,7 +92,7 @@ impl Objects {
             .get_object()
             .bucket(&at.bucket)
             .key(&at.key)
-            .send()
+            .sent()
             .await
             .map_err(|e| ObjectError::from_sdk("read", at, e))?;
         Ok(body(at, got))
@@ -113,7 +115,7 @@ impl Objects {
             .key(&at.key)
             .if_match(format!("\"{etag}\""))
             .range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-        match got.send().await {
+        match got.sent().await {
             Ok(got) => Ok(body(at, got)),
             Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 412) => {
                 Err(ObjectError::Replaced { location: at.clone() })
@@ -124,7 +126,7 @@ impl Objects {
 
     /// What S3 says about the object; nothing when the bucket has no such key.
     pub async fn head(&self, at: &S3Location) -> Result<Option<ObjectInfo>, ObjectError> {
-        match self.client.head_object().bucket(&at.bucket).key(&at.key).send().await {
+        match self.client.head_object().bucket(&at.bucket).key(&at.key).sent().await {
             Ok(got) => Ok(Some(ObjectInfo {
                 key: at.key.clone(),
                 size: size(got.content_length),
@@ -133,7 +135,7 @@ impl Objects {
             })),
             // A HEAD answer has no body, so the SDK cannot tell a missing key from a missing bucket.
             Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 404) => {
-                let bucket = self.client.head_bucket().bucket(&at.bucket).send().await;
+                let bucket = self.client.head_bucket().bucket(&at.bucket).sent().await;
                 match bucket {
                     Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 404) => {
                         Err(ObjectError::NoSuchBucket { bucket: at.bucket.clone() })
@@ -157,7 +159,7 @@ impl Objects {
                 .bucket(bucket)
                 .prefix(prefix)
                 .set_continuation_token(continuation)
-                .send()
+                .sent()
                 .await
                 .map_err(|e| ObjectError::from_sdk("list", &at, e))?;
             found.extend(page.contents.unwrap_or_default().into_iter().map(|object| ObjectInfo {
@@ -177,7 +179,7 @@ impl Objects {
     pub async fn put(&self, at: &S3Location, bytes: impl Into<Bytes>) -> Result<String, ObjectError> {
         let put =
             self.client.put_object().bucket(&at.bucket).key(&at.key).body(ByteStream::from(bytes.into()));
-        let done = put.send().await.map_err(|e| ObjectError::from_sdk("write", at, e))?;
+        let done = put.sent().await.map_err(|e| ObjectError::from_sdk("write", at, e))?;
         Ok(etag(done.e_tag))
     }
 
@@ -187,7 +189,7 @@ impl Objects {
             |cause| ObjectError::Failed { operation: "read the file for", location: at.clone(), cause };
         let body = ByteStream::from_path(path).await.map_err(|e| failed(e.into()))?;
         let put = self.client.put_object().bucket(&at.bucket).key(&at.key).body(body);
-        let done = put.send().await.map_err(|e| ObjectError::from_sdk("write", at, e))?;
+        let done = put.sent().await.map_err(|e| ObjectError::from_sdk("write", at, e))?;
         Ok(etag(done.e_tag))
     }
 
@@ -198,7 +200,7 @@ impl Objects {
         bytes: impl Into<Bytes>,
     ) -> Result<Option<String>, ObjectError> {
         let put = self.client.put_object().bucket(&at.bucket).key(&at.key).if_none_match("*");
-        match put.body(ByteStream::from(bytes.into())).send().await {
+        match put.body(ByteStream::from(bytes.into())).sent().await {
             Ok(done) => Ok(Some(etag(done.e_tag))),
             Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 412) => Ok(None),
             Err(e) => Err(ObjectError::from_sdk("write", at, e)),
@@ -208,7 +210,7 @@ impl Objects {
     /// Removes an object. One that is not there is as good as removed.
     pub async fn delete(&self, at: &S3Location) -> Result<(), ObjectError> {
         let delete = self.client.delete_object().bucket(&at.bucket).key(&at.key);
-        delete.send().await.map_err(|e| ObjectError::from_sdk("delete", at, e))?;
+        delete.sent().await.map_err(|e| ObjectError::from_sdk("delete", at, e))?;
         Ok(())
     }
 
@@ -230,7 +232,7 @@ impl Objects {
                 .delete_objects()
                 .bucket(&prefix.bucket)
                 .delete(delete)
-                .send()
+                .sent()
                 .await
                 .map_err(|e| ObjectError::from_sdk("delete", prefix, e))?;
             if let Some(failed) = done.errors().first() {

@@ -15,6 +15,7 @@ pub use self::query::Listing;
 
 use crate::backoff::full_jitter;
 use crate::error::StoreError;
+use crate::sent::Sent;
 use crate::tables::RESOURCES;
 
 /// How often [`Resources::update`] starts over before it gives up.
@@ -59,7 +60,7 @@ impl Resources {
             .set_item(Some(row::to_row(resource, tags, 1)))
             .condition_expression("attribute_not_exists(#arn)")
             .expression_attribute_names("#arn", RESOURCES.range);
-        match put.send().await {
+        match put.sent().await {
             Ok(_) => Ok(()),
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
@@ -78,7 +79,7 @@ impl Resources {
             .table_name(&self.table)
             .set_key(Some(row::key(arn)))
             .consistent_read(true)
-            .send()
+            .sent()
             .await
             .map_err(|e| StoreError::call("read", &self.table, arn.as_str(), e))?;
         got.item.map(|item| row::from_row(&self.table, &item)).transpose()
@@ -105,7 +106,7 @@ impl Resources {
             .condition_expression("#revision = :read")
             .expression_attribute_names("#revision", row::REVISION)
             .expression_attribute_values(":read", AttributeValue::N(revision.to_string()));
-        match put.send().await {
+        match put.sent().await {
             Ok(_) => Ok(revision + 1),
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
@@ -182,7 +183,7 @@ impl Resources {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(row::key(arn)))
-            .send()
+            .sent()
             .await
             .map_err(|e| StoreError::call("delete", &self.table, arn.as_str(), e))?;
         Ok(())

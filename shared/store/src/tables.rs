@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::error::StoreError;
+use crate::sent::Sent;
 
 /// Prefix of the table names unless a deployment chose another one.
 pub const PREFIX_DEFAULT: &str = "osusume";
@@ -92,7 +93,7 @@ pub const ALL: [Table; 3] = [RESOURCES, RECOMMENDATIONS, EVENTS];
 pub async fn create_missing(client: &Client, prefix: &str) -> Result<(), StoreError> {
     for table in ALL {
         let name = table.name(prefix);
-        let described = client.describe_table().table_name(&name).send().await;
+        let described = client.describe_table().table_name(&name).sent().await;
         match described {
             Ok(_) => continue,
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {}
@@ -129,10 +130,10 @@ async fn create(client: &Client, table: &Table, name: &str) -> Result<(), BoxErr
             .build()?;
         request = request.local_secondary_indexes(index);
     }
-    request.set_key_schema(Some(keys(table.range)?)).send().await?;
+    request.set_key_schema(Some(keys(table.range)?)).sent().await?;
     if let Some(attribute) = table.ttl {
         let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build()?;
-        client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await?;
+        client.update_time_to_live().table_name(name).time_to_live_specification(ttl).sent().await?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use domain::{ApiError, ErrorKind};
 use serde_json::Value;
 use wire::Members;
 
-use crate::Control;
+use crate::{BoxFuture, Control};
 
 /// What a handler gives back: the JSON of the answer, or nothing where the model has no output.
 pub type Output = Result<Option<Value>, ApiError>;
@@ -36,11 +36,15 @@ macro_rules! operations {
         /// The operations that are built, by their API names.
         pub const BUILT: &[&str] = &[$(stringify!($operation)),*];
 
-        /// Runs an operation of [`BUILT`].
-        pub async fn run(control: &Control, operation: &str, members: &Members<'_>) -> Output {
+        /// Runs an operation of [`BUILT`]. Boxed, so that it is compiled here and in no binary again.
+        pub fn run<'a>(
+            control: &'a Control,
+            operation: &'a str,
+            members: &'a Members<'a>,
+        ) -> BoxFuture<'a, Output> {
             match operation {
-                $(stringify!($operation) => $handler(control, members).await,)*
-                other => Err(not_routed(other)),
+                $(stringify!($operation) => Box::pin($handler(control, members)),)*
+                other => Box::pin(std::future::ready(Err(not_routed(other)))),
             }
         }
     };

@@ -20,6 +20,7 @@ use super::shelf::{COLD_ID, PARTITION_BYTES, ShelfId};
 use super::stamp::{STAMP, STAMP_BYTES, Stamp};
 use crate::backoff::full_jitter;
 use crate::error::StoreError;
+use crate::sent::Sent;
 use crate::tables::RECOMMENDATIONS;
 
 /// Most requests in one BatchWriteItem (DynamoDB API reference).
@@ -163,7 +164,7 @@ impl Writer<'_> {
                 tokio::time::sleep(wait).await;
             }
             let batch = self.client.batch_write_item().request_items(self.table, requests.clone());
-            let answer = match batch.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+            let answer = match batch.return_consumed_capacity(ReturnConsumedCapacity::Total).sent().await {
                 Ok(answer) => answer,
                 Err(error) if throttled(&error) => continue,
                 Err(error) => {

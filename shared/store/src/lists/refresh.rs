@@ -8,6 +8,7 @@ use super::shelf::ShelfId;
 use super::stamp::{STAMP, Stamp};
 use super::{EVENTS, LIST, ListKey, Lists, Shelf, StoredList};
 use crate::error::StoreError;
+use crate::sent::Sent;
 use crate::tables::RECOMMENDATIONS;
 
 /// One list that follows from more events than the one before it.
@@ -53,7 +54,7 @@ impl Lists {
             .expression_attribute_names("#s", STAMP)
             .expression_attribute_values(":e", AttributeValue::N(events.to_string()))
             .expression_attribute_values(":s", Stamp::of(version).to_attribute());
-        match put.send().await {
+        match put.sent().await {
             Ok(_) => Ok(true),
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>

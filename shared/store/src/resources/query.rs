@@ -8,6 +8,7 @@ use domain::{Arn, Resource, ResourceKind};
 
 use super::row::{self, Row};
 use crate::error::StoreError;
+use crate::sent::Sent;
 use crate::tables::{BY_CREATION, BY_PARENT, LocalIndex, RESOURCES, UNFINISHED};
 
 /// One page of a list.
@@ -99,7 +100,7 @@ impl<'a> Query<'a> {
                 .expression_attribute_values(":prefix", row::text(&self.prefix))
         };
         let key = || format!("{} {}* (index {})", row::partition(self.kind), self.prefix, self.index.name);
-        query.send().await.map_err(|e| StoreError::call("list", self.table, key(), e))
+        query.sent().await.map_err(|e| StoreError::call("list", self.table, key(), e))
     }
 
     fn decode(&self, rows: &[Row]) -> Result<Vec<Resource>, StoreError> {
