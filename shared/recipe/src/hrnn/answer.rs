@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use dataset::History;
 use ndarray::Array1;
 use training::Cpu;
-use training::cpu::{Isa, Left, Packed, Start, gemm};
+use training::cpu::{Isa, Left, Packed, Start, gemm, gemv};
 use training::device::padded;
 
 use super::batch::{Known, Layers};
@@ -155,6 +155,11 @@ impl HrnnModel {
         threads: usize,
     ) -> Vec<Scored> {
         let layers = Layers::new(self);
+        if queries.len() == 1 {
+            let mut asked = Asked::new(&layers, candidates, queries, k, exclude_seen);
+            self.score_for_one(candidates, &mut asked);
+            return asked.finish(candidates);
+        }
         let chunks: Vec<&[Query<'_>]> = queries.chunks(QUERIES_AT_ONCE).collect();
         let cpu = Cpu::new(threads.clamp(1, chunks.len().max(1)));
         let asked: Vec<Mutex<Option<Asked<'_>>>> = chunks.iter().map(|_| Mutex::new(None)).collect();
@@ -183,8 +188,7 @@ impl HrnnModel {
             });
         }
         let done = asked.into_iter().map(|asked| asked.into_inner().expect("no holder of the lock panics"));
-        let tops = done.flat_map(|asked| asked.expect("every chunk was begun above").tops);
-        tops.map(|top| top.finish(candidates.numbers)).collect()
+        done.flat_map(|asked| asked.expect("every chunk was begun above").finish(candidates)).collect()
     }
 
     /// Lays out the embeddings of items from `first` on as a right-hand factor.
@@ -195,31 +199,27 @@ impl HrnnModel {
         to.pack_rows_transposed(ep, padded(count), |j| (j < count).then(|| &items[(first + j) * e..][..e]));
     }
 
-    /// Scores items from `first` on for some queries.
+    /// Scores items from `first` on, which are laid out in `packed`, for some queries.
     fn score(&self, candidates: &Candidates<'_>, asked: &mut Asked<'_>, packed: &Packed, first: usize) {
-        let ep = padded(self.embedding());
-        let Candidates { bias, prior, .. } = candidates;
-        let count = ITEMS_AT_ONCE.min(bias.len() - first);
-        let isa = Isa::detect();
+        let bias = &candidates.bias[first..];
+        let count = ITEMS_AT_ONCE.min(bias.len());
         let mut offsets = [0.0; ITEMS_AT_ONCE];
-        offsets[..count].copy_from_slice(&bias[first..first + count]);
-        let left = Left { data: &asked.vectors, row: ep, column: 1 };
-        let rows = asked.tops.len();
-        gemm(isa, left, rows, packed, Start::Row(&offsets), &mut asked.logits, STRIDE);
-        for (query, top) in asked.tops.iter_mut().enumerate() {
-            let logits = &mut asked.logits[query * STRIDE..][..count];
-            let (prior, bias) = (&prior[first..first + count], &bias[first..first + count]);
-            match asked.known[query] {
-                Known::History => {}
-                // Nobody's history: what is popular, moved by what is known.
-                Known::Sides => {
-                    for ((logit, prior), bias) in logits.iter_mut().zip(prior).zip(bias) {
-                        *logit += prior - bias;
-                    }
-                }
-                Known::Nothing => logits.copy_from_slice(prior),
-            }
-            top.take(isa, logits, first as u32, &mut asked.above);
+        offsets[..count].copy_from_slice(&bias[..count]);
+        let left = Left { data: &asked.vectors, row: padded(self.embedding()), column: 1 };
+        let (rows, logits) = (asked.tops.len(), &mut asked.logits);
+        gemm(Isa::detect(), left, rows, packed, Start::Row(&offsets), logits, STRIDE);
+        asked.take(candidates, first, count);
+    }
+
+    /// Scores all items for a single query. Laying them out would take longer than the product.
+    fn score_for_one(&self, candidates: &Candidates<'_>, asked: &mut Asked<'_>) {
+        let (isa, e) = (Isa::detect(), self.embedding());
+        for first in (0..candidates.len()).step_by(ITEMS_AT_ONCE) {
+            let bias = &candidates.bias[first..];
+            let count = ITEMS_AT_ONCE.min(bias.len());
+            let (query, items) = (&asked.vectors[..e], &candidates.vectors[first * e..]);
+            gemv(isa, query, items, e, bias, &mut asked.logits[..count]);
+            asked.take(candidates, first, count);
         }
     }
 }
@@ -272,6 +272,31 @@ impl<'a> Asked<'a> {
             above: vec![0; ITEMS_AT_ONCE],
         }
     }
+
+    fn finish(self, candidates: &Candidates<'_>) -> Vec<Scored> {
+        self.tops.into_iter().map(|top| top.finish(candidates.numbers)).collect()
+    }
+
+    /// Takes the logits of `count` items from `first` on.
+    fn take(&mut self, candidates: &Candidates<'_>, first: usize, count: usize) {
+        let Candidates { bias, prior, .. } = candidates;
+        let isa = Isa::detect();
+        for (query, top) in self.tops.iter_mut().enumerate() {
+            let logits = &mut self.logits[query * STRIDE..][..count];
+            let (prior, bias) = (&prior[first..first + count], &bias[first..first + count]);
+            match self.known[query] {
+                Known::History => {}
+                // Nobody's history: what is popular, moved by what is known.
+                Known::Sides => {
+                    for ((logit, prior), bias) in logits.iter_mut().zip(prior).zip(bias) {
+                        *logit += prior - bias;
+                    }
+                }
+                Known::Nothing => logits.copy_from_slice(prior),
+            }
+            top.take(isa, logits, first as u32, &mut self.above);
+        }
+    }
 }
 
 /// Each piece of work locks what is its own, so nobody ever waits.
@@ -307,6 +332,11 @@ mod tests {
                 lists(model.answer(&Candidates::all(&model), &queries, 20, true, threads)) == one,
                 "{threads} threads"
             );
+        }
+        // Each by itself goes another way to the same bytes.
+        for (query, list) in queries.iter().zip(&one).step_by(7) {
+            let alone = lists(model.answer(&Candidates::all(&model), &[*query], 20, true, 1));
+            assert!(alone[0] == *list);
         }
         // The plain forward pass over the whole catalogue finds the same first items.
         for (history, list) in histories.iter().zip(&one) {

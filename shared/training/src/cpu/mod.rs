@@ -5,6 +5,7 @@
 
 mod gates;
 mod gemm;
+mod gemv;
 mod isa;
 mod math;
 mod pool;
@@ -20,6 +21,7 @@ use crate::device::{
 };
 pub use gates::forward as gru_step;
 pub use gemm::{Left, Packed, Start, gemm};
+pub use gemv::gemv;
 pub use isa::{Isa, PORTABLE_FMA};
 pub use math::exp;
 use pool::Pool;
