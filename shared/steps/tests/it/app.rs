@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{
     BatchInferenceJob, BatchOrder, BatchSegmentJob, Campaign, CampaignUpdate, Dataset, DatasetImportJob,
-    DatasetType, Filter, ImportMode, Job, Schema, SolutionVersion, TrainingMode, TrainingType,
+    DatasetType, Filter, ImportMode, Job, Schema, Solution, SolutionVersion, TrainingMode, TrainingType,
 };
 use domain::{
     Arn, EpochMillis, Lifecycle, Resource, ResourceKind, Scope, Slot, Slots, Status, TrainingData, recipes,
@@ -193,6 +193,9 @@ impl App {
             lifecycle: Lifecycle::pending(EpochMillis::now()),
         };
         with(&mut row);
+        if self.get::<Solution>(&row.solution).await.is_none() {
+            self.create(solution(&row)).await;
+        }
         let version = row.arn.clone();
         self.create(row).await;
         version
@@ -378,5 +381,21 @@ pub fn internal<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
     match result {
         Err(error @ Failure::Internal { .. }) => failure::chain(&error),
         other => panic!("{other:?}"),
+    }
+}
+
+/// The solution that a version is of.
+fn solution(version: &SolutionVersion) -> Solution {
+    Solution {
+        arn: version.solution.clone(),
+        name: version.solution.tail().into(),
+        dataset_group: version.dataset_group.clone(),
+        recipe: Some(version.recipe.clone()),
+        search: version.search.clone(),
+        event_type: version.event_type.clone(),
+        config: version.config.clone(),
+        perform_auto_training: false,
+        latest_update: None,
+        lifecycle: Lifecycle::active(EpochMillis::now()),
     }
 }
