@@ -30,10 +30,10 @@ def deployed(p, name, version, **more):
     return campaign
 
 
-def until(what, found, deadline_s=60):
+def until(what, found, deadline_s=60, every_s=0.05):
     """Polls until there is something; gives it back."""
     deadline = time.monotonic() + deadline_s
     while not (result := found()):
         assert time.monotonic() < deadline, f"no {what} after {deadline_s} s"
-        time.sleep(0.05)
+        time.sleep(every_s)
     return result
