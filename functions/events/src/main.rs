@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::recommender::Recommender;
 use domain::resource::Solution;
 use domain::{Arn, ResourceKind, recipes};
 use events::{BoxError, BoxFuture, Events, Refresh};
@@ -57,18 +58,23 @@ struct Later {
 }
 
 impl Later {
-    /// Whether the group has a solution at all whose recipe follows events. A solution is older than its
-    /// campaigns, so none is overlooked.
+    /// Whether the group has a solution or recommender at all whose recipe follows events. Either is older
+    /// than what it serves, so none is overlooked.
     async fn is_followed(&self, group: &Arn) -> Result<bool, BoxError> {
         if self.followed.lock().unwrap_or_else(PoisonError::into_inner).contains(group) {
             return Ok(true);
         }
-        let solutions = self.resources.list_all(ResourceKind::Solution, Some(group)).await?;
-        let solutions = solutions.into_iter().filter_map(|solution| Solution::try_from(solution).ok());
         // An unknown recipe is somebody else's to judge.
         let follows = |recipe: &Arn| recipes::find(recipe).is_none_or(|r| r.algorithm.follows_events());
+        let solutions = self.resources.list_all(ResourceKind::Solution, Some(group)).await?;
+        let solutions = solutions.into_iter().filter_map(|solution| Solution::try_from(solution).ok());
         // What AutoML will choose is not known here.
-        let followed = solutions.into_iter().any(|solution| solution.recipe.as_ref().is_none_or(follows));
+        let mut followed = solutions.into_iter().any(|solution| solution.recipe.as_ref().is_none_or(follows));
+        if !followed {
+            let recommenders = self.resources.list_all(ResourceKind::Recommender, Some(group)).await?;
+            let mut recommenders = recommenders.into_iter().filter_map(|one| Recommender::try_from(one).ok());
+            followed = recommenders.any(|recommender| follows(&recommender.recipe));
+        }
         if followed {
             self.followed.lock().unwrap_or_else(PoisonError::into_inner).insert(group.clone());
         }
