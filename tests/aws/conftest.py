@@ -1,8 +1,14 @@
 """One MiniStack and one stack for the whole run."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from stack import MiniStack, Stack
+# The suite of the official clients has worlds and walks that are made of calls of the API alone.
+sys.path.append(str(Path(__file__).parent.parent / "python"))
+
+from stack import MiniStack, Stack  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,7 @@ class Stack:
             ministack,
             *("deploy", "--template-file", str(build / "template.yaml"), "--stack-name", NAME),
             *("--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset"),
-            *("--no-progressbar", "--parameter-overrides", "LogRetentionDays=1"),
+            *("--no-progressbar", "--parameter-overrides", "LogRetentionDays=1", "DatasetGroupsMax=100"),
             log=log,
         )
         described = ministack.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
@@ -152,7 +152,9 @@ class Stack:
         return f"{self.outputs['ApiId']}.execute-api.localhost"
 
     def client(self, service, key=None, **options):
-        """A boto3 client of the stack's API, through API Gateway."""
+        """A boto3 client of the stack's API, through API Gateway; that of S3 is MiniStack's."""
+        if service == "s3":
+            return self.ministack.client(service, **options)
         key_id, secret = key or next(iter(self.keys.items()))
         return boto3.client(
             service,

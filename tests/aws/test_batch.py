@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-import data
+import watched
 from moto_batch import Batch, Gateway, Moto
 from stack import ROOT, wait
 from template import ACCOUNT, RESOURCES, Resolver
@@ -26,10 +26,10 @@ def trainer():
 @pytest.fixture(scope="module")
 def solution(personalize, stack):
     p = personalize
-    schema = p.create_schema(name="batch", schema=data.SCHEMA)["schemaArn"]
+    schema = p.create_schema(name="batch", schema=watched.SCHEMA)["schemaArn"]
     group = p.create_dataset_group(name="batch")["datasetGroupArn"]
     dataset = p.create_dataset(name="batch", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")
-    stack.s3.put_object(Bucket=stack.bucket, Key="uploads/batch.csv", Body=data.interactions())
+    stack.s3.put_object(Bucket=stack.bucket, Key="uploads/batch.csv", Body=watched.interactions())
     job = p.create_dataset_import_job(
         jobName="batch",
         datasetArn=dataset["datasetArn"],

@@ -11,7 +11,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
-import data
+import watched
 from stack import REGION, ROOT, wait
 
 ROLE = "arn:aws:iam::000000000000:role/PersonalizeRole"
@@ -22,11 +22,11 @@ HRNN = "arn:aws:personalize:::recipe/aws-hrnn"
 def films(personalize, stack):
     """A dataset group that an upload has filled."""
     p = personalize
-    schema = p.create_schema(name="films", schema=data.SCHEMA)["schemaArn"]
+    schema = p.create_schema(name="films", schema=watched.SCHEMA)["schemaArn"]
     group = p.create_dataset_group(name="films")["datasetGroupArn"]
     dataset = p.create_dataset(name="films", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")
     dataset = dataset["datasetArn"]
-    stack.s3.put_object(Bucket=stack.bucket, Key="films/interactions/day 1.csv", Body=data.interactions())
+    stack.s3.put_object(Bucket=stack.bucket, Key="films/interactions/day 1.csv", Body=watched.interactions())
     job = import_jobs(p, dataset, 1)[0]
     imported = wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job["datasetImportJobArn"])
     assert imported["status"] == "ACTIVE", imported.get("failureReason")
@@ -105,7 +105,7 @@ def test_a_filter_is_applied_where_the_models_are(personalize, runtime, films, c
     made = personalize.create_filter(name="unseen", datasetGroupArn=films["group"], filterExpression=expression)
     request = dict(campaignArn=campaign["campaign"], userId="u3", numResults=500)
     ids = lambda answer: [item["itemId"] for item in answer["itemList"]]
-    lines = data.interactions().decode().splitlines()[1:]
+    lines = watched.interactions().decode().splitlines()[1:]
     seen = {line.split(",")[1] for line in lines if line.split(",")[0] == "u3"}
     whole = ids(runtime.get_recommendations(**request))
     assert seen and seen < set(whole)
@@ -172,7 +172,7 @@ def test_the_same_upload_event_twice_changes_nothing(ministack, personalize, sta
 
 
 def test_a_csv_that_does_not_match_ends_with_a_reason_and_the_old_data_stays(personalize, stack, films):
-    bad = data.interactions() + b"u1,film-1-1,yesterday\n"
+    bad = watched.interactions() + b"u1,film-1-1,yesterday\n"
     stack.s3.put_object(Bucket=stack.bucket, Key="uploads/bad.csv", Body=bad)
     job = personalize.create_dataset_import_job(
         jobName="bad",
@@ -199,7 +199,7 @@ def test_an_object_that_is_not_there_ends_with_a_reason(personalize, stack, film
 
 
 def test_an_upload_under_an_unknown_group_lands_in_the_queue_with_its_reason(ministack, stack, personalize):
-    stack.s3.put_object(Bucket=stack.bucket, Key="nobody/interactions/a.csv", Body=data.interactions())
+    stack.s3.put_object(Bucket=stack.bucket, Key="nobody/interactions/a.csv", Body=watched.interactions())
     queue = ministack.client("sqs")
     deadline = time.time() + 60
     while True:
@@ -344,7 +344,7 @@ def test_a_dataset_is_exported(personalize, stack, films):
     files = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix="exported/films/")["Contents"]
     read = lambda key: stack.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read().decode().splitlines()
     exported = {line for file in files for line in read(file["Key"])[1:]}
-    imported = data.interactions().decode().splitlines()
+    imported = watched.interactions().decode().splitlines()
     columns = read(files[0]["Key"])[0].split(",")
     assert sorted(columns) == sorted(imported[0].split(","))
     order = [imported[0].split(",").index(column) for column in columns]
@@ -399,7 +399,7 @@ def test_an_upload_alone_trains_and_publishes_with_automatic_training(ministack,
 
     def upload(favourite):
         more = b"".join(b"u%d,%s,%d\n" % (n % 300, favourite, 1_700_000_000 + n) for n in range(2_000))
-        stack.s3.put_object(Bucket=stack.bucket, Key="auto/interactions/day.csv", Body=data.interactions() + more)
+        stack.s3.put_object(Bucket=stack.bucket, Key="auto/interactions/day.csv", Body=watched.interactions() + more)
 
     def versions(count, seconds=60):
         deadline = time.time() + seconds
@@ -482,7 +482,7 @@ def test_movielens_as_it_is_from_an_upload_to_an_answer(personalize, runtime, st
         {"name": "EVENT_VALUE", "type": "float"},
         {"name": "TIMESTAMP", "type": "long"},
     ]
-    schema = json.loads(data.SCHEMA) | {"fields": fields}
+    schema = json.loads(watched.SCHEMA) | {"fields": fields}
     schema = p.create_schema(name="movielens", schema=json.dumps(schema))["schemaArn"]
     group = p.create_dataset_group(name="movielens")["datasetGroupArn"]
     dataset = p.create_dataset(name="movielens", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")

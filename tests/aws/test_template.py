@@ -134,6 +134,10 @@ def test_tables_are_those_that_the_code_declares():
         assert found in ({}, indexes)
 
 
+def actions(statement):
+    return statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+
+
 def statements():
     for name, resource in RESOURCES.items():
         for value in walk(resource):
@@ -146,8 +150,7 @@ def test_no_wildcard_action_and_no_wildcard_resource_without_a_written_reason():
     for name, statement in statements():
         if statement["Effect"] != "Allow":
             continue
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        assert not [action for action in actions if "*" in action], name
+        assert not [action for action in actions(statement) if "*" in action], name
         if statement.get("Resource") == "*":
             wild.append(name)
     # Each stands below a comment that says why there is nothing to name.
@@ -172,3 +175,43 @@ def test_logs_of_every_function_expire():
     for properties in of_type("AWS::Serverless::Function").values():
         assert f"/aws/lambda/{properties['FunctionName']['Fn::Sub']}" in groups
     assert all("RetentionInDays" in group for group in of_type("AWS::Logs::LogGroup").values())
+
+
+# What each operation of the SDKs is called in IAM policies.
+PERMISSIONS = {
+    "get_item": "dynamodb:GetItem",
+    "put_item": "dynamodb:PutItem",
+    "delete_item": "dynamodb:DeleteItem",
+    "query": "dynamodb:Query",
+    "batch_write_item": "dynamodb:BatchWriteItem",
+    "get_object": "s3:GetObject",
+    "head_object": "s3:GetObject",
+    "put_object": "s3:PutObject",
+    "delete_object": "s3:DeleteObject",
+    "delete_objects": "s3:DeleteObject",
+    "list_objects_v2": "s3:ListBucket",
+    "head_bucket": "s3:ListBucket",
+}
+
+
+def test_whoever_works_may_do_whatever_the_store_does():
+    source = ROOT / "shared/store/src"
+    # Tables are made by the template.
+    files = [path for path in source.rglob("*.rs") if path.name != "tables.rs"]
+    called = {name for path in files for name in re.findall(r"client\s*\.(\w+)\(\)", path.read_text())}
+    # Only `osusume serve` makes its own bucket.
+    assert called - {"create_bucket"} == set(PERMISSIONS)
+    allowed = {action for name, statement in statements() if name == "StoragePolicy" for action in actions(statement)}
+    assert set(PERMISSIONS.values()) <= allowed
+
+
+def test_the_workflow_function_may_start_the_jobs_that_follow():
+    files = ["shared/steps/src/follow_up.rs", *map(str, (ROOT / "shared/lifecycle/src").glob("*.rs"))]
+    source = "".join((ROOT / path).read_text().split("#[cfg(test)]")[0] for path in files)
+    launched = {job.lower() for job in re.findall(r"Job::(\w+)\(", source)}
+    (allowed,) = [
+        statement["Resource"]
+        for name, statement in statements()
+        if name == "WorkflowFunction" and statement["Action"] == "states:StartExecution"
+    ]
+    assert {resource["Fn::Sub"].rsplit("-", 1)[1] for resource in allowed} == launched == {"train", "deploy"}

@@ -24,6 +24,8 @@ COMMON_ERRORS = {"UnknownOperationException", "SerializationException"}
 class Server:
     """One process over one data directory, with further options of `serve`."""
 
+    bucket = "osusume"
+
     def __init__(self, data, *options):
         command = [os.environ["OSUSUME_BIN"], "serve", "--port", "0", "--s3-port", "0", "--data", str(data), *options]
         self.log = open(os.path.join(os.path.dirname(str(data)), "serve.log"), "ab")

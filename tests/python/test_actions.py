@@ -89,10 +89,9 @@ def imported(p, s3, dataset, name, body, **more):
     making.imported(p, dataset, f"s3://{NAME}/files/{name}.csv", f"{NAME}-{name}", **more)
 
 
-@pytest.fixture(scope="module")
-def nba(server, personalize):
+def open_world(server):
     """A group with everything, and a campaign of the recipe."""
-    p, s3 = personalize, server.client("s3", s3={"addressing_style": "path"})
+    p, s3 = server.client("personalize"), server.client("s3", s3={"addressing_style": "path"})
     s3.create_bucket(Bucket=NAME)
     group = p.create_dataset_group(name=NAME)["datasetGroupArn"]
     datasets = {}
@@ -122,6 +121,11 @@ def nba(server, personalize):
     world.version = train(world)
     world.campaign = making.deployed(p, NAME, world.version)
     return world
+
+
+@pytest.fixture(scope="module")
+def nba(server):
+    return open_world(server)
 
 
 def train(nba):

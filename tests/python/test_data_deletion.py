@@ -64,13 +64,17 @@ def exported(world, kind, name):
     return [line.split(",")[0] for line in text.splitlines()[1:]]
 
 
-@pytest.fixture(scope="module")
-def world(server):
+def open_world_with_users(server):
     world = open_world(server, "forget")
     rows = "USER_ID,COUNTRY,CREATION_TIMESTAMP\n" + "".join(f"u{n},CH,1\n" for n in range(data.USERS))
     world.s3.put_object(Bucket=world.name, Key="users.csv", Body=rows.encode())
     imported(world.p, world.datasets["Users"], f"s3://{world.name}/users.csv", "forget-users")
     return world
+
+
+@pytest.fixture(scope="module")
+def world(server):
+    return open_world_with_users(server)
 
 
 def test_users_leave_imports_events_lists_and_the_next_model(world):
@@ -111,7 +115,7 @@ def test_users_leave_imports_events_lists_and_the_next_model(world):
 
     version = train(world)
     key = f"_osusume/data-deletions/{world.name}/forget-two.json"
-    receipt = json.loads(world.s3.get_object(Bucket="osusume", Key=key)["Body"].read())
+    receipt = json.loads(world.s3.get_object(Bucket=world.server.bucket, Key=key)["Body"].read())
     learnt = receipt["solutionVersionsThatLearntFromTheUsers"]
     assert len(learnt) == 1 and version not in learnt
     assert receipt["numDeleted"] == job["numDeleted"] and receipt["usersListed"] == 3
@@ -122,7 +126,7 @@ def test_users_leave_imports_events_lists_and_the_next_model(world):
     assert users["put"] == {"scanned": 1, "removed": 1}
     assert receipt["listsRemoved"][world.campaign] >= 1
     assert "u7" not in json.dumps(receipt).replace(world.campaign, "")
-    left = world.s3.list_objects_v2(Bucket="osusume", Prefix="_osusume/data-deletion-job/")
+    left = world.s3.list_objects_v2(Bucket=world.server.bucket, Prefix="_osusume/data-deletion-job/")
     assert left["KeyCount"] == 0, "the list of users does not outlive the job"
 
 

@@ -49,9 +49,11 @@ def csv(header, rows):
     return "\n".join([header, *(",".join(map(cell, row)) for row in rows)]).encode()
 
 
-@pytest.fixture(scope="module")
-def world(server, personalize, runtime):
-    p, s3 = personalize, server.client("s3", s3={"addressing_style": "path"})
+RECIPES = ("aws-hrnn", "aws-popularity-count", "aws-sims", "aws-personalized-ranking")
+
+
+def open_world(server, recipes=RECIPES):
+    p, s3 = server.client("personalize"), server.client("s3", s3={"addressing_style": "path"})
     s3.create_bucket(Bucket=BUCKET)
     group = p.create_dataset_group(name=GROUP)["datasetGroupArn"]
     kinds = {
@@ -64,7 +66,7 @@ def world(server, personalize, runtime):
         s3.put_object(Bucket=BUCKET, Key=f"{kind}.csv", Body=body)
         imported(p, dataset, f"s3://{BUCKET}/{kind}.csv", f"{GROUP}-{kind}")
     campaigns = {}
-    for recipe in ("aws-hrnn", "aws-popularity-count", "aws-sims", "aws-personalized-ranking"):
+    for recipe in recipes:
         name = f"{GROUP}-{recipe}"
         arn = f"arn:aws:personalize:::recipe/{recipe}"
         solution = p.create_solution(name=name, datasetGroupArn=group, recipeArn=arn)["solutionArn"]
@@ -72,12 +74,18 @@ def world(server, personalize, runtime):
         campaign = deployed(p, name, trained(p, solution), campaignConfig=config)
         assert p.describe_campaign(campaignArn=campaign)["campaign"]["campaignConfig"] == config
         campaigns[recipe] = campaign
-    return World(p, runtime, group, campaigns)
+    return World(server, group, campaigns)
+
+
+@pytest.fixture(scope="module")
+def world(server):
+    return open_world(server)
 
 
 class World:
-    def __init__(self, personalize, runtime, group, campaigns):
-        self.p, self.runtime, self.group, self.campaigns = personalize, runtime, group, campaigns
+    def __init__(self, server, group, campaigns):
+        self.server, self.group, self.campaigns = server, group, campaigns
+        self.p, self.runtime = server.client("personalize"), server.client("personalize-runtime")
         self.made = {}
 
     def filter(self, expression):
@@ -181,10 +189,10 @@ def test_a_ranking_a_filtered_and_a_promoted_answer_show_columns_too(world):
         assert answer and all(item["metadata"] == year(item["itemId"]) for item in answer)
 
 
-def test_an_item_that_was_put_shows_what_it_is_now(world, server):
+def test_an_item_that_was_put_shows_what_it_is_now(world):
     columns = {"ITEMS": ["TITLE"]}
     put = {"itemId": "i7", "properties": json.dumps({"title": "A new name"})}
-    server.client("personalize-events").put_items(datasetArn=f"{ARN}dataset/{GROUP}/ITEMS", items=[put])
+    world.server.client("personalize-events").put_items(datasetArn=f"{ARN}dataset/{GROUP}/ITEMS", items=[put])
 
     def title():
         shown = {item["itemId"]: item["metadata"] for item in world.ask(results=50, metadataColumns=columns)}
@@ -193,19 +201,29 @@ def test_an_item_that_was_put_shows_what_it_is_now(world, server):
     assert within(30, title, "A new name")
 
 
-def test_each_item_says_which_event_of_the_user_moved_it_most(world, server):
-    ask = lambda user: world.ask(user=user, results=5, context={"OSUSUME_EXPLAIN": "true"})
+def explained(world, user):
+    return world.ask(user=user, results=5, context={"OSUSUME_EXPLAIN": "true"})
+
+
+def test_each_item_says_which_event_of_the_user_moved_it_most(world):
     had = {item for user, item, _ in data.rows() if user == "u3"}
-    reasons = [item["reason"][0] for item in ask("u3") if "reason" in item]
+    reasons = [item["reason"][0] for item in explained(world, "u3") if "reason" in item]
     assert reasons
     for reason in reasons:
         because = re.fullmatch(r'Because of item (i\d+)(?: \(Film "\d+", \d+\))?: (\d+\.\d) times as likely as without it', reason)
         assert because and because[1] in had and float(because[2]) >= 1, reason
     # Who did nothing gets what everybody gets, for no reason of their own.
-    assert not any("Because" in str(item.get("reason")) for item in ask("stranger"))
+    assert not any("Because" in str(item.get("reason")) for item in explained(world, "stranger"))
+
+
+def test_an_address_asks_for_reasons_too(world, server):
     url = f"{server.api}/campaigns/{GROUP}-aws-hrnn/recommendations/u3?numResults=5&explain=true"
     with urllib.request.urlopen(url) as answer:
-        assert [item.get("reason") for item in json.load(answer)["itemList"]] == [item.get("reason") for item in ask("u3")]
+        reasons = [item.get("reason") for item in json.load(answer)["itemList"]]
+    assert reasons == [item.get("reason") for item in explained(world, "u3")]
+
+
+def test_other_recipes_have_one_reason_for_all(world):
     assert world.ask(recipe="aws-popularity-count", context={"OSUSUME_EXPLAIN": "true"})[0]["reason"] == ["Popular item"]
     assert world.ask(recipe="aws-sims", itemId="i5", context={"OSUSUME_EXPLAIN": "true"})[0]["reason"] == ["Related to item i5"]
 

@@ -146,8 +146,7 @@ def shop(server):
     return all_of(server, "ECOMMERCE", "shop", ECOMMERCE)
 
 
-@pytest.fixture(scope="module")
-def ask(runtime):
+def asker(runtime):
     def ask(arn, **request):
         answer = runtime.get_recommendations(recommenderArn=arn, **request)
         assert answer["recommendationId"].startswith("RID-")
@@ -158,6 +157,11 @@ def ask(runtime):
         return items
 
     return ask
+
+
+@pytest.fixture(scope="module")
+def ask(runtime):
+    return asker(runtime)
 
 
 def refused(call, code, *words, **request):
@@ -520,7 +524,7 @@ def test_a_recommender_trains_anew_on_what_is_imported(server, personalize, ask)
     rows = [*events_of_videos(), *((f"u{n}", "new", "Watch", LATEST + 1_000) for n in range(data.USERS))]
     body = csv("USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP", rows)
     s3 = server.client("s3", s3={"addressing_style": "path"})
-    s3.put_object(Bucket="osusume", Key="anew/interactions/more.csv", Body=body)
+    s3.put_object(Bucket=server.bucket, Key="anew/interactions/more.csv", Body=body)
     until("new version", lambda: ask(arn, userId="u1")[0] == "new")
     latest = until(
         "end of the move",
