@@ -38,7 +38,7 @@ impl Control {
     }
 }
 
-fn no_room(what: &str, most: usize) -> ApiError {
+pub(crate) fn no_room(what: &str, most: usize) -> ApiError {
     let message = format!(
         "Cannot create a {what}. More than {most} resources in ACTIVE state. Please delete some and try again."
     );

@@ -15,6 +15,7 @@ use super::Output;
 use super::schema::refused;
 use crate::Control;
 use crate::pages::List;
+use crate::quota::no_room;
 
 const LIST: List<Filter> = List {
     key: "Filters",
@@ -32,8 +33,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     fits(control, &request.dataset_group, &expression).await?;
     let kind = ResourceKind::Filter;
-    control.room_for("filter", kind, Some(&request.dataset_group), control.quotas.filters_per_group).await?;
-    room_for_fields(control, &request.dataset_group, &expression).await?;
+    room_for(control, &request.dataset_group, &expression).await?;
     let filter = Filter {
         arn: control.scope.arn(kind, &request.name),
         name: request.name,
@@ -68,11 +68,15 @@ async fn fits(control: &Control, group: &Arn, expression: &Expression) -> Result
     check::check(expression, &schemas).map_err(|error| ApiError::invalid(error.to_string()))
 }
 
-/// The quota of distinct columns over all filters of a group.
-async fn room_for_fields(control: &Control, group: &Arn, expression: &Expression) -> Result<(), ApiError> {
+/// The quotas of filters and of distinct columns over all filters of a group, which are read once for both.
+async fn room_for(control: &Control, group: &Arn, expression: &Expression) -> Result<(), ApiError> {
+    let there = control.children(ResourceKind::Filter, Some(group)).await?;
+    if there.len() >= control.quotas.filters_per_group {
+        return Err(no_room("filter", control.quotas.filters_per_group));
+    }
     let most = control.quotas.filter_fields_per_group;
     let mut fields: BTreeSet<(Source, String)> = expression.fields();
-    for child in control.children(ResourceKind::Filter, Some(group)).await? {
+    for child in there {
         let Ok(filter) = Filter::try_from(child) else { continue };
         let other = Expression::parse(&filter.expression).map_err(ApiError::internal)?;
         fields.extend(other.fields());
