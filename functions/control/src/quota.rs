@@ -13,8 +13,12 @@ impl Control {
         parent: Option<&Arn>,
         most: usize,
     ) -> Result<(), ApiError> {
-        let there = self.children(kind, parent).await?.len();
+        let there = self.count(kind, parent).await?;
         if there < most { Ok(()) } else { Err(no_room(what, most)) }
+    }
+
+    async fn count(&self, kind: ResourceKind, parent: Option<&Arn>) -> Result<usize, ApiError> {
+        self.resources.count(kind, parent).await.map_err(ApiError::internal)
     }
 
     /// One more campaign must fit into the dataset group, over all its solutions.
@@ -22,7 +26,7 @@ impl Control {
         let most = self.quotas.campaigns_per_group;
         let mut there = 0;
         for solution in self.children(ResourceKind::Solution, Some(dataset_group)).await? {
-            there += self.children(ResourceKind::Campaign, Some(solution.arn())).await?.len();
+            there += self.count(ResourceKind::Campaign, Some(solution.arn())).await?;
         }
         if there < most { Ok(()) } else { Err(no_room("campaign", most)) }
     }

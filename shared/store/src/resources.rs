@@ -213,6 +213,11 @@ impl Resources {
         query::Query::new(&self.client, &self.table, kind, parent).all().await
     }
 
+    /// How many resources there are of a kind (of one parent, if given).
+    pub async fn count(&self, kind: ResourceKind, parent: Option<&Arn>) -> Result<usize, StoreError> {
+        query::Query::new(&self.client, &self.table, kind, parent).count().await
+    }
+
     /// Everything that work is still being done for: whatever is pending, in progress or stopping,
     /// and campaigns and recommenders whose latest update is. Oldest first within a kind.
     pub async fn unfinished(&self) -> Result<Vec<Resource>, StoreError> {

@@ -1,7 +1,10 @@
 //! Lists of resources: one Query on an index for each page.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::query::{QueryError, QueryOutput};
+use aws_sdk_dynamodb::types::Select;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{Arn, Resource, ResourceKind};
@@ -80,8 +83,31 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// How many there are, without reading them into this process.
+    pub(super) async fn count(&self) -> Result<usize, StoreError> {
+        let (mut there, mut start) = (0, None);
+        loop {
+            let page = self.request(None, start).select(Select::Count);
+            let page = page.sent().await.map_err(|e| self.failed(e))?;
+            there += usize::try_from(page.count).unwrap_or(0);
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(there);
+            }
+        }
+    }
+
     async fn send(&self, limit: Option<i32>, start: Option<Row>) -> Result<QueryOutput, StoreError> {
-        let mut query = self
+        self.request(limit, start).sent().await.map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, cause: SdkError<QueryError>) -> StoreError {
+        let key = format!("{} {}* (index {})", row::partition(self.kind), self.prefix, self.index.name);
+        StoreError::call("list", self.table, key, cause)
+    }
+
+    fn request(&self, limit: Option<i32>, start: Option<Row>) -> QueryFluentBuilder {
+        let query = self
             .client
             .query()
             .table_name(self.table)
@@ -91,16 +117,14 @@ impl<'a> Query<'a> {
             .expression_attribute_values(":kind", row::text(row::partition(self.kind)))
             .set_limit(limit)
             .set_exclusive_start_key(start);
-        query = if self.prefix.is_empty() {
+        if self.prefix.is_empty() {
             query.key_condition_expression("#kind = :kind")
         } else {
             query
                 .key_condition_expression("#kind = :kind AND begins_with(#position, :prefix)")
                 .expression_attribute_names("#position", self.index.range)
                 .expression_attribute_values(":prefix", row::text(&self.prefix))
-        };
-        let key = || format!("{} {}* (index {})", row::partition(self.kind), self.prefix, self.index.name);
-        query.sent().await.map_err(|e| StoreError::call("list", self.table, key(), e))
+        }
     }
 
     fn decode(&self, rows: &[Row]) -> Result<Vec<Resource>, StoreError> {

@@ -247,6 +247,8 @@ async fn children_are_listed_by_parent_and_follow_it() {
     assert_eq!(names(&resources.list_all(kind, Some(&films)).await.expect("a list")), ["c1"]);
     let other = arn(ResourceKind::Solution, "films2");
     assert_eq!(names(&resources.list_all(kind, Some(&other)).await.expect("a list")), ["c3", "c2"]);
+    let count = async |parent| resources.count(kind, parent).await.expect("a count");
+    assert_eq!((count(Some(&films)).await, count(Some(&other)).await, count(None).await), (1, 2, 3));
 }
 
 #[tokio::test]
