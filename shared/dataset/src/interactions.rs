@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::actions::{Action, ActionEvents};
-use crate::metadata::{About, Column, Metadata, Table};
+use crate::metadata::{About, Cells, Column, Metadata, Table};
 
 /// Ids as dense numbers, in order of first appearance: their text, 8 bytes and some 6 for each in the index.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +80,7 @@ pub struct Interactions {
     len: usize,
     item: Arc<Vec<u32>>,
     timestamp: Arc<Vec<i64>>,
+    weight: Option<Arc<Vec<f32>>>,
     /// What else is known of items, users and interactions; nothing unless it was asked for.
     pub metadata: Metadata,
 }
@@ -185,6 +186,7 @@ impl Interactions {
             len: item.len(),
             item: Arc::new(item),
             timestamp: Arc::new(timestamp),
+            weight: None,
             metadata: Metadata {
                 events: Arc::new(
                     context
@@ -277,6 +279,25 @@ impl Interactions {
     /// Where each user's history lies in [`Interactions::item_column`].
     pub fn spans(&self) -> &[Range<u32>] {
         &self.spans
+    }
+
+    /// What each row of [`Interactions::item_column`] counts; nothing where event types have no weights.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weight.as_deref().map(Vec::as_slice)
+    }
+
+    /// The same interactions with what each row of [`Interactions::item_column`] counts.
+    pub fn with_weights(self, weights: Vec<f32>) -> Self {
+        assert_eq!(weights.len(), self.item.len(), "every row has a weight");
+        Self { weight: Some(Arc::new(weights)), ..self }
+    }
+
+    /// Takes the last of the columns that describe events for what each row counts.
+    pub(crate) fn weigh_by_last_column(&mut self) {
+        let last = Arc::make_mut(&mut self.metadata.events).pop();
+        if let Some(Column { cells: Cells::Number(weights), .. }) = last {
+            self.weight = Some(Arc::new(weights));
+        }
     }
 
     /// Item numbers, user after user. In a part, rows of no span belong to the whole.

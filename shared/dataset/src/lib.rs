@@ -32,6 +32,7 @@ pub mod synthetic;
 
 pub mod typed;
 
+mod event_filter;
 mod names;
 mod parquet_io;
 
@@ -43,10 +44,11 @@ pub use csv::{
 };
 pub use descriptions::Descriptions;
 pub use erase::{Erased, erase};
+pub use event_filter::{EventFilter, TypeRule};
 pub use export::{CsvExport, Share};
 pub use infer::{InferError, Inferred, infer_schema};
 pub use interactions::{History, IdTable, Interactions};
 pub use manifest::{Manifest, ManifestError, ManifestPart, ManifestSource};
 pub use metadata::{About, Cells, Column, Metadata, Table, TableReader};
-pub use read::{EventFilter, InteractionsReader, ReadError, read_columns, read_interactions};
+pub use read::{InteractionsReader, ReadError, read_columns, read_interactions};
 pub use schema::{Schema, SchemaError};

@@ -6,29 +6,11 @@ use bytes::Bytes;
 
 use hashbrown::HashMap;
 
+use crate::event_filter::{EventFilter, Verdict};
 use crate::interactions::{IdTable, Interactions};
-use crate::metadata::{ColumnReader, feature_fields};
+use crate::metadata::{Cells, Column as Described, ColumnReader, feature_fields};
 use crate::parquet_io::read::{Column, Group, NULL, Part, TextColumn};
 use crate::schema::{DatasetType, Schema};
-
-/// Which events count.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct EventFilter {
-    /// Only events whose `EVENT_TYPE` is this, without regard to ASCII case.
-    pub event_type: Option<String>,
-    /// Only events whose `EVENT_VALUE` is at least this; events without a value do not count then.
-    pub value_threshold: Option<f32>,
-}
-
-impl EventFilter {
-    /// Whether one event counts, by the same rules as the rows of a part.
-    pub fn keeps(&self, event_type: &str, value: Option<f64>) -> bool {
-        let right_type =
-            self.event_type.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(event_type));
-        let enough = |least: f32| value.is_some_and(|value| value >= f64::from(least));
-        right_type && self.value_threshold.is_none_or(enough)
-    }
-}
 
 /// Why parts could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +50,8 @@ pub struct InteractionsReader {
     user: Vec<u32>,
     item: Vec<u32>,
     timestamp: Vec<i64>,
+    /// What each event weighs; nothing where the filter weighs none.
+    weight: Vec<f32>,
     context: ColumnReader,
     /// How often each item was shown; nothing where that is not asked for.
     shown: Option<HashMap<Box<str>, u32>>,
@@ -84,6 +68,7 @@ impl InteractionsReader {
             user: vec![],
             item: vec![],
             timestamp: vec![],
+            weight: vec![],
             context: ColumnReader::new(&[]),
             shown: None,
             parts: 0,
@@ -123,22 +108,8 @@ impl InteractionsReader {
             user: position(&part, "USER_ID", "Import an Interactions dataset.")?,
             item: position(&part, "ITEM_ID", "Import an Interactions dataset.")?,
             timestamp: position(&part, "TIMESTAMP", "Import an Interactions dataset.")?,
-            event_type: match self.filter.event_type {
-                Some(_) => Some(position(
-                    &part,
-                    "EVENT_TYPE",
-                    "Leave eventType out, or add the column to the schema and import again.",
-                )?),
-                None => None,
-            },
-            event_value: match self.filter.value_threshold {
-                Some(_) => Some(position(
-                    &part,
-                    "EVENT_VALUE",
-                    "Leave eventValueThreshold out, or add the column to the schema and import again.",
-                )?),
-                None => None,
-            },
+            event_type: asked_for(&part, "EVENT_TYPE", self.filter.by_type())?,
+            event_value: asked_for(&part, "EVENT_VALUE", self.filter.by_value())?,
         };
         let context = self.context.positions(&part)?;
         let impression = self.shown.as_ref().and_then(|_| part.position(IMPRESSION));
@@ -162,7 +133,8 @@ impl InteractionsReader {
         let users = group.text(columns.user)?;
         let items = group.text(columns.item)?;
         let times = group.longs(columns.timestamp)?;
-        let keep = self.keep(group, columns)?;
+        let Verdict { keep, weights } = self.judge(group, columns)?;
+        self.weight.extend(weights.into_iter().flatten());
         let kept = |row: &usize| keep.as_ref().is_none_or(|keep| keep[*row]);
         let rows: usize = keep.as_ref().map_or(times.len(), |keep| keep.iter().filter(|&&k| k).count());
         self.user.reserve(rows);
@@ -198,49 +170,31 @@ impl InteractionsReader {
         Ok(())
     }
 
-    /// For each row whether it passes the filter; `None` when all do.
-    fn keep(
+    /// What the filter says of the rows of a group.
+    fn judge(
         &self,
         group: &Group<'_>,
         columns: &Columns,
-    ) -> Result<Option<Vec<bool>>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut keep: Option<Vec<bool>> = None;
-        if let (Some(wanted), Some(at)) = (&self.filter.event_type, columns.event_type) {
-            let types = group.text(at)?;
-            let passes: Vec<bool> =
-                types.values.iter().map(|value| value.eq_ignore_ascii_case(wanted.as_bytes())).collect();
-            keep = Some(types.codes.iter().map(|&code| code != NULL && passes[code as usize]).collect());
-        }
-        if let (Some(threshold), Some(at)) = (self.filter.value_threshold, columns.event_value) {
-            // Compared as 64-bit numbers, so that a `double` column is not rounded first.
-            let threshold = f64::from(threshold);
-            let passes: Vec<bool> = match group.column(at)? {
-                Column::Float(values) => {
-                    values.iter().map(|v| v.is_some_and(|v| f64::from(v) >= threshold)).collect()
-                }
-                Column::Double(values) => values.iter().map(|v| v.is_some_and(|v| v >= threshold)).collect(),
-                Column::Int(values) => {
-                    values.iter().map(|v| v.is_some_and(|v| f64::from(v) >= threshold)).collect()
-                }
-                Column::Long(values) => {
-                    values.iter().map(|v| v.is_some_and(|v| v as f64 >= threshold)).collect()
-                }
-                Column::Text(_) | Column::Boolean(_) => return Err("EVENT_VALUE is not a number".into()),
-            };
-            match &mut keep {
-                None => keep = Some(passes),
-                Some(keep) => keep.iter_mut().zip(passes).for_each(|(keep, passes)| *keep &= passes),
-            }
-        }
-        Ok(keep)
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        let types = columns.event_type.map(|at| group.text(at)).transpose()?;
+        let values = columns.event_value.map(|at| group.column(at)).transpose()?;
+        Ok(self.filter.judge(types.as_ref(), values.as_ref())?)
     }
 
     /// Histories of everything that was pushed.
     pub fn finish(self) -> Interactions {
-        let Self { users, items, user, mut item, mut timestamp, context, shown, .. } = self;
+        let Self { filter, users, items, user, mut item, mut timestamp, weight, context, shown, .. } = self;
         item.shrink_to_fit();
         timestamp.shrink_to_fit();
-        let mut data = Interactions::from_events(users, items, user, item, timestamp, context.finish());
+        let mut context = context.finish();
+        if !filter.types.is_empty() {
+            // Among the columns it is brought into the order of the histories.
+            context.push(Described { name: String::new(), cells: Cells::Number(weight) });
+        }
+        let mut data = Interactions::from_events(users, items, user, item, timestamp, context);
+        if !filter.types.is_empty() {
+            data.weigh_by_last_column();
+        }
         data.metadata.shown = Arc::new(shown.unwrap_or_default());
         data
     }
@@ -255,6 +209,12 @@ struct Columns {
     timestamp: usize,
     event_type: Option<usize>,
     event_value: Option<usize>,
+}
+
+/// A column that a setting of the solution needs, if there is one.
+fn asked_for(part: &Part, column: &str, setting: Option<&str>) -> Result<Option<usize>, ReadError> {
+    let mend = |setting| format!("Leave {setting} out, or add the column to the schema and import again.");
+    setting.map(|setting| position(part, column, &mend(setting))).transpose()
 }
 
 pub(crate) fn position(part: &Part, column: &str, mend: &str) -> Result<usize, ReadError> {

@@ -9,6 +9,7 @@ pub mod action;
 pub mod arn;
 pub mod error;
 pub mod event;
+pub mod events_config;
 pub mod hash;
 pub mod hyperparameters;
 pub mod limits;

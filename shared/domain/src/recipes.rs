@@ -185,6 +185,20 @@ impl Recipe {
         self.resolve(&BTreeMap::new(), &BTreeMap::new()).expect("the catalogue's defaults are in range")
     }
 
+    /// Whether it can learn more from some event types than from others. The hosted service allows it for
+    /// its networks alone; what is counted by users can follow weights as well.
+    pub fn weighs_events(&self) -> bool {
+        match self.algorithm {
+            Algorithm::Hrnn | Algorithm::PopularityCount => true,
+            Algorithm::Sims
+            | Algorithm::SimilarItems
+            | Algorithm::TrendingNow
+            | Algorithm::ItemAffinity
+            | Algorithm::ItemAttributeAffinity
+            | Algorithm::NextBestAction => false,
+        }
+    }
+
     /// Whether a training may begin with the weights of an earlier version (`trainingMode` UPDATE).
     /// The hosted service allows it for aws-user-personalization and aws-hrnn-coldstart; here for the
     /// network that those are built on. What is only counted has nothing to go on from.

@@ -36,6 +36,8 @@ pub struct Split {
     pub test: Vec<u32>,
     /// What each of them did next, in the order of `test`: distinct items, ascending.
     pub truths: Vec<Vec<u32>>,
+    /// What the events behind `truths` weigh, the heaviest of an item; nothing where nothing is weighed.
+    pub gains: Option<Vec<Vec<f32>>>,
 }
 
 impl Split {
@@ -84,8 +86,21 @@ pub(crate) fn split_some(data: &Interactions, seed: u64, held_out: impl Fn(usize
         truth.dedup();
         truth
     };
-    let truths = test.iter().map(truth).collect();
-    Split { train: subset(data, &train), known, test, truths }
+    let truths: Vec<Vec<u32>> = test.iter().map(truth).collect();
+    let gains = data.weights().map(|weights| {
+        let of_user = |(&user, truth): (&u32, &Vec<u32>)| {
+            let (items, span) = (data.history(user).items, &data.spans()[user as usize]);
+            let first = items.len() - future(items.len());
+            let mut gains = vec![0f32; truth.len()];
+            for (at, item) in items.iter().enumerate().skip(first) {
+                let place = truth.binary_search(item).expect("the truth is made of these items");
+                gains[place] = gains[place].max(weights[span.start as usize + at]);
+            }
+            gains
+        };
+        test.iter().zip(&truths).map(of_user).collect()
+    });
+    Split { train: subset(data, &train), known, test, truths, gains }
 }
 
 /// What a model did on a split.
@@ -93,6 +108,9 @@ pub(crate) fn split_some(data: &Interactions, seed: u64, held_out: impl Fn(usize
 pub struct Evaluation {
     /// One row for each test user, in the order of [`NAMES`].
     pub users: Vec<[f64; COUNT]>,
+    /// Metrics that belong to what the solution asks for, by name: a value for each test user that they can be
+    /// told of.
+    pub asked_for: BTreeMap<&'static str, Vec<f64>>,
     /// Distinct items recommended, over the catalogue.
     pub coverage: Metric,
 }
@@ -110,16 +128,22 @@ pub fn evaluate(
     exclude_seen: bool,
 ) -> Evaluation {
     let mut users = Vec::with_capacity(split.test_users());
+    let mut asked_for: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     let mut reach = Reach::new(model.items(), split.test_users());
     let all: Vec<u32> = (0..split.test_users() as u32).collect();
     for block in all.chunks(USERS_AT_ONCE) {
         let queries: Vec<_> = block.iter().map(|&user| split.query(user, recipe_type)).collect();
         for (&user, list) in block.iter().zip(model.recommend(&queries, DEPTH, exclude_seen)) {
-            users.push(metrics::judge(&list.items, &split.truths[user as usize]));
+            let truth = &split.truths[user as usize];
+            users.push(metrics::judge(&list.items, truth));
+            if let Some(gains) = &split.gains {
+                let value = metrics::weighted_ndcg(&list.items, truth, &gains[user as usize]);
+                asked_for.entry(metrics::WEIGHTED_NDCG).or_default().extend(value);
+            }
             reach.add(user, &list.items);
         }
     }
-    Evaluation { users, coverage: reach.coverage(catalogue.max(model.items())) }
+    Evaluation { users, asked_for, coverage: reach.coverage(catalogue.max(model.items())) }
 }
 
 impl Evaluation {
@@ -131,7 +155,10 @@ impl Evaluation {
         }
         let means = intervals::means(&self.users, (0.0, 1.0), seed);
         let named = NAMES.iter().zip(means).map(|(name, metric)| ((*name).to_owned(), metric));
-        named.chain([(COVERAGE.to_owned(), self.coverage)]).collect()
+        let mean = |values: &Vec<f64>| mean(values.iter().copied(), (0.0, 1.0), seed);
+        let asked_for = self.asked_for.iter().filter(|(_, values)| !values.is_empty());
+        let asked_for = asked_for.map(|(name, values)| ((*name).to_owned(), mean(values)));
+        named.chain([(COVERAGE.to_owned(), self.coverage)]).chain(asked_for).collect()
     }
 
     /// By how much each mean is above the baseline's, with the interval of the difference over the
@@ -148,8 +175,23 @@ impl Evaluation {
             .map(|(own, other)| std::array::from_fn(|i| own[i] - other[i]))
             .collect();
         let means = intervals::means(&differences, (-1.0, 1.0), seed);
-        NAMES.iter().zip(means).map(|(name, metric)| ((*name).to_owned(), metric)).collect()
+        // Both were told of the same users, because the truth decides of whom.
+        let asked_for = self.asked_for.iter().filter_map(|(name, own)| {
+            let other =
+                baseline.asked_for.get(name).filter(|other| other.len() == own.len() && !own.is_empty())?;
+            let differences = own.iter().zip(other).map(|(own, other)| own - other);
+            Some(((*name).to_owned(), mean(differences, (-1.0, 1.0), seed)))
+        });
+        let named = NAMES.iter().zip(means).map(|(name, metric)| ((*name).to_owned(), metric));
+        named.chain(asked_for).collect()
     }
+}
+
+/// The mean of one value for each user.
+fn mean(values: impl Iterator<Item = f64>, range: (f64, f64), seed: u64) -> Metric {
+    let rows: Vec<[f64; 1]> = values.map(|value| [value]).collect();
+    let [mean] = intervals::means(&rows, range, seed);
+    mean
 }
 
 /// Which items were recommended, and to whom alone.
@@ -225,6 +267,16 @@ mod tests {
     }
 
     #[test]
+    fn the_heaviest_event_of_an_item_is_its_gain() {
+        let data = interactions(&[("u", "abcdefghijklmnopqrxyx")]);
+        let mut weights = vec![0.1; 21];
+        (weights[18], weights[20]) = (0.2, 1.0);
+        let split = split(&data.with_weights(weights), 1);
+        // The newest two of 21: y and x again.
+        assert_eq!((split.truths, split.gains), (vec![vec![18, 19]], Some(vec![vec![1.0, 0.1]])));
+    }
+
+    #[test]
     fn repeats_count_once_in_the_truth() {
         let split = split(&interactions(&[("u", "abcdefghijklmnopqrxx")]), 1);
         assert_eq!(split.truths, [vec![18]]);
@@ -269,7 +321,8 @@ mod tests {
 
     fn two_users(truths: [Vec<u32>; 2]) -> Split {
         let whole = walks(2, 10, 10);
-        Split { train: subset(&whole, &[]), known: whole, test: vec![0, 1], truths: truths.to_vec() }
+        let train = subset(&whole, &[]);
+        Split { train, known: whole, test: vec![0, 1], truths: truths.to_vec(), gains: None }
     }
 
     #[test]

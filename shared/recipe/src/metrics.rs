@@ -25,6 +25,9 @@ pub const NAMES: [&str; COUNT] = [
 /// Name of the metric over all lists.
 pub const COVERAGE: &str = "coverage";
 
+/// Name of NDCG@25 where hits gain what their events weigh. The guide leaves the letter in its name.
+pub const WEIGHTED_NDCG: &str = "normalized_discounted_cumulative_gain_with_event_weights_at_k";
+
 /// Judges one list against one user's truth, which is ascending and without repeats. The order of
 /// the values is that of [`NAMES`].
 ///
@@ -52,6 +55,20 @@ pub fn judge(list: &[u32], truth: &[u32]) -> [f64; COUNT] {
         precision(10),
         precision(25),
     ]
+}
+
+/// NDCG@25 of a list where a hit gains what its event weighs: `gains` stand beside the items of `truth`. The
+/// guide divides them by the mean weight of the types, which falls out of the quotient. Nothing for a user
+/// whose truth weighs nothing.
+pub fn weighted_ndcg(list: &[u32], truth: &[u32], gains: &[f32]) -> Option<f64> {
+    let mut ideal: Vec<f64> = gains.iter().map(|&gain| f64::from(gain)).collect();
+    ideal.sort_unstable_by(|a, b| b.total_cmp(a));
+    let sum = |gains: &mut dyn Iterator<Item = f64>| {
+        gains.take(DEPTH).enumerate().map(|(at, gain)| gain * weight(at + 1)).sum::<f64>()
+    };
+    let best = sum(&mut ideal.into_iter());
+    let gain = |item: &u32| truth.binary_search(item).map_or(0.0, |at| f64::from(gains[at]));
+    (best > 0.0).then(|| sum(&mut list.iter().map(gain)) / best)
 }
 
 /// Weight of a hit at a rank, which counts from 1.
@@ -86,6 +103,29 @@ mod tests {
         check(&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5, 6, 7], [1.0, 1.0, 0.8105, 0.8105, 1.0, 0.5, 0.2]);
         check(&[], &[1], [0.0; COUNT]);
         check(&[1], &[], [0.0; COUNT]);
+    }
+
+    #[test]
+    fn heavy_hits_gain_more() {
+        // The guide's weights: a purchase of 0.3 and a click of 0.1, three to one whatever their mean is.
+        let second = 1.0 / 3f64.log2();
+        for (list, expected) in [
+            (&[1, 2][..], 1.0),
+            (&[2, 1], (1.0 + 3.0 * second) / (3.0 + second)),
+            (&[1], 3.0 / (3.0 + second)),
+            (&[9, 2], second / (3.0 + second)),
+            (&[], 0.0),
+        ] {
+            for gains in [[0.3, 0.1], [0.6, 0.2]] {
+                let found = weighted_ndcg(list, &[1, 2], &gains).unwrap();
+                assert!((found - expected).abs() < 1e-6, "{list:?} {gains:?}: {found} instead of {expected}");
+            }
+        }
+        // With one weight for all it is NDCG@25.
+        let (list, truth) = ([90, 1, 91, 92, 2], [1, 2]);
+        let plain = judge(&list, &truth)[3];
+        assert!((weighted_ndcg(&list, &truth, &[0.4, 0.4]).unwrap() - plain).abs() < 1e-9);
+        assert_eq!(weighted_ndcg(&[1], &[1], &[0.0]), None);
     }
 
     #[test]

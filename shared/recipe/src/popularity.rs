@@ -21,12 +21,17 @@ pub struct PopularityCount {
 }
 
 impl PopularityCount {
-    /// Counts the distinct users of every item.
+    /// Counts the distinct users of every item. Where event types have weights, a user counts as much as
+    /// the heaviest event that the user has with the item.
     pub fn train(data: &Interactions) -> Self {
         let counts = distinct_users(data);
+        let weighed = match data.weights() {
+            Some(weights) => weighed_users(data, weights),
+            None => counts.iter().map(|&users| f64::from(users)).collect(),
+        };
         let mut order: Vec<u32> =
-            (0..counts.len() as u32).filter(|&item| counts[item as usize] > 0).collect();
-        order.sort_by_key(|&item| (std::cmp::Reverse(counts[item as usize]), item));
+            (0..counts.len() as u32).filter(|&item| weighed[item as usize] > 0.0).collect();
+        order.sort_by(|&a, &b| weighed[b as usize].total_cmp(&weighed[a as usize]).then(a.cmp(&b)));
         let users = order.iter().map(|&item| counts[item as usize]).collect();
         Self { order, users, items: counts.len() }
     }
@@ -80,6 +85,21 @@ impl Recommender for PopularityCount {
     }
 }
 
+/// For every item the sum over its users of the heaviest event that each has with it (I).
+fn weighed_users(data: &Interactions, weights: &[f32]) -> Vec<f64> {
+    let mut sums = vec![0.0; data.items.len()];
+    let mut own: Vec<(u32, f32)> = vec![];
+    for (history, span) in data.histories().zip(data.spans()) {
+        let weights = &weights[span.start as usize..span.end as usize];
+        own.clear();
+        own.extend(history.items.iter().copied().zip(weights.iter().copied()));
+        own.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        own.dedup_by_key(|(item, _)| *item);
+        own.iter().for_each(|&(item, weight)| sums[item as usize] += f64::from(weight));
+    }
+    sums
+}
+
 /// Distinct users of every item (I).
 pub(crate) fn distinct_users(data: &Interactions) -> Vec<u32> {
     let mut users = vec![0u32; data.items.len()];
@@ -104,6 +124,18 @@ mod tests {
         let data = interactions(&[("u", "aaaab"), ("v", "bcd"), ("w", "cdb")]);
         let model = PopularityCount::train(&data);
         assert_eq!((model.order(), model.users()), (&[1, 2, 3, 0][..], &[3, 2, 2, 1][..]));
+    }
+
+    #[test]
+    fn an_item_that_few_bought_goes_before_one_that_many_looked_at() {
+        // Three looked at b, two bought a, of whom one looked at it as well; c was looked at by nobody who counts.
+        let plain = interactions(&[("u", "aab"), ("v", "ab"), ("w", "bc")]);
+        assert_eq!(PopularityCount::train(&plain).order(), [1, 0, 2]);
+        let weighed = plain.clone().with_weights(vec![0.1, 1.0, 0.1, 1.0, 0.1, 0.1, 0.0]);
+        let model = PopularityCount::train(&weighed);
+        assert_eq!((model.order(), model.users()), (&[0, 1][..], &[2, 3][..]));
+        let alike = plain.clone().with_weights(vec![1.0; 7]);
+        assert_eq!(PopularityCount::train(&alike), PopularityCount::train(&plain));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dataset::manifest::ManifestPart;
-use dataset::{EventFilter, History, IdTable, Interactions, Manifest};
+use dataset::{EventFilter, History, IdTable, Interactions, Manifest, TypeRule};
 use domain::event::Event;
+use domain::events_config::{EventParameters, EventsConfig};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Exploration, ITEM_EXPLORATION, Recipe, RecipeType};
 use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
@@ -240,11 +241,33 @@ pub(crate) fn recipe_of(version: &SolutionVersion) -> Result<&'static Recipe, Fa
 
 /// Which events a version counts, those of imports and those that came in live.
 pub(crate) fn event_filter(version: &SolutionVersion) -> Result<EventFilter, Failure> {
+    if let Some(events) = version.config.as_ref().and_then(|config| config.events_config.as_ref()) {
+        return Ok(EventFilter { types: type_rules(events), ..EventFilter::default() });
+    }
     let threshold = version.config.as_ref().and_then(|config| config.event_value_threshold.as_deref());
     let value_threshold = threshold.map(str::parse::<f32>).transpose().map_err(|_| {
         Failure::caller(format!("eventValueThreshold '{}' is not a number.", threshold.unwrap_or_default()))
     })?;
-    Ok(EventFilter { event_type: version.event_type.clone(), value_threshold })
+    Ok(EventFilter { event_type: version.event_type.clone(), value_threshold, types: vec![] })
+}
+
+/// Only the ratio of weights matters, so the largest becomes 1: types that weigh the same then weigh
+/// nothing at all, to the last bit.
+fn type_rules(events: &EventsConfig) -> Vec<TypeRule> {
+    let list = &events.event_parameters_list;
+    let largest = list.iter().map(EventParameters::weight).fold(0.0, f64::max);
+    let rule = |one: &EventParameters| TypeRule {
+        event_type: one.event_type.clone(),
+        value_threshold: one.event_value_threshold,
+        weight: if largest > 0.0 { (one.weight() / largest) as f32 } else { 1.0 },
+    };
+    list.iter().map(rule).collect()
+}
+
+/// The event types that a version trains on, for people.
+pub(crate) fn event_types(version: &SolutionVersion) -> Option<String> {
+    let events = version.config.as_ref().and_then(|config| config.events_config.as_ref());
+    events.map(EventsConfig::names).or_else(|| version.event_type.clone())
 }
 
 pub(crate) const NO_HISTORY: History<'static> = History::new(&[], &[]);

@@ -59,7 +59,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
             let options = TrainOptions {
                 seed: steps.settings.seed,
                 threads: steps.settings.threads,
-                event_type: version.event_type.clone(),
+                event_type: models::event_types(&version),
                 stop: Some(stop),
                 start,
                 checkpoints,

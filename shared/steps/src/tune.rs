@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use store::S3Location;
 
 use crate::failure::{Doing, Failure};
-use crate::models::recipe_of;
+use crate::models::{event_types, recipe_of};
 use crate::progress::Progress;
 use crate::train::watched;
 use crate::training_data::Snapshots;
@@ -310,7 +310,7 @@ impl Steps {
             None => recipe_of(version)?,
         };
         let data = self.training_data(version, recipe, &pinned.snapshots).await?;
-        featurization::check_size(&data, version.event_type.as_deref())
+        featurization::check_size(&data, event_types(version).as_deref())
             .map_err(|error| Failure::caller(error.to_string()))?;
         let seed = pinned.seed;
         let split = tokio::task::spawn_blocking(move || recipe::tuning::validation(&data, seed)).await;

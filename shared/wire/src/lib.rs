@@ -35,6 +35,7 @@ pub mod solution_version;
 pub mod tags;
 
 mod constraints;
+mod training_choices;
 mod tuning;
 
 pub use members::{Document, Member, Members};

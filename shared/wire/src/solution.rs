@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::events_config::EventsConfig;
 use domain::resource::{AutoTrainingConfig, Solution, SolutionConfig, SolutionUpdate, SolutionVersion};
 use domain::schedule::{EXPRESSION_CHARS_MAX, EXPRESSION_PATTERN, Schedule};
 use domain::tuning::Search;
@@ -10,9 +11,10 @@ use serde_json::Value;
 
 use crate::members::{Member, Members};
 use crate::shape::Shape;
+use crate::training_choices as choices;
+use crate::training_choices::EVENT_TYPE_CHARS_MAX;
 use crate::tuning;
 
-const EVENT_TYPE_CHARS_MAX: usize = 256;
 const EVENT_VALUE_THRESHOLD_CHARS_MAX: usize = 256;
 
 /// `CreateSolution`.
@@ -71,6 +73,8 @@ pub struct UpdateSolution {
     pub perform_auto_training: Option<bool>,
     /// How often.
     pub auto_training_config: Option<AutoTrainingConfig>,
+    /// Which event types count.
+    pub events_config: Option<EventsConfig>,
 }
 
 impl UpdateSolution {
@@ -80,12 +84,13 @@ impl UpdateSolution {
         members.optional("performIncrementalUpdate", Member::flag)?;
         members.not_available("performIncrementalUpdate", "the incremental update of a model")?;
         let perform_auto_training = members.optional("performAutoTraining", Member::flag)?;
-        let auto_training_config = members.optional("solutionUpdateConfig", |config| {
+        let config = members.optional("solutionUpdateConfig", |config| {
             let config = config.object()?;
-            config.not_available("eventsConfig", "the weighting of event types")?;
-            config.optional("autoTrainingConfig", auto_training_config)
+            let auto_training = config.optional("autoTrainingConfig", auto_training_config)?;
+            Ok((auto_training, config.optional("eventsConfig", choices::events_config)?.flatten()))
         })?;
-        Ok(Self { solution, perform_auto_training, auto_training_config: auto_training_config.flatten() })
+        let (auto_training_config, events_config) = config.unwrap_or_default();
+        Ok(Self { solution, perform_auto_training, auto_training_config, events_config })
     }
 }
 
@@ -110,7 +115,6 @@ fn recipe(members: &Members<'_>, search: Search) -> Result<Option<Arn>, ApiError
 fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
     let members = member.object()?;
     for (part, what) in [
-        ("eventsConfig", "the weighting of event types"),
         ("optimizationObjective", "an optimization objective"),
         ("trainingDataConfig", "the choice of training columns"),
     ] {
@@ -127,6 +131,7 @@ fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
         auto_ml_config: members
             .optional("autoMLConfig", tuning::auto_ml_config)?
             .filter(|c| *c != Default::default()),
+        events_config: members.optional("eventsConfig", choices::events_config)?.flatten(),
     })
 }
 
@@ -162,6 +167,7 @@ pub(crate) fn config_value(config: &SolutionConfig) -> Value {
         .with_some("autoTrainingConfig", config.auto_training_config.as_ref().map(auto_training_value))
         .with_some("hpoConfig", config.hpo_config.as_ref().map(tuning::hpo_value))
         .with_some("autoMLConfig", config.auto_ml_config.as_ref().map(tuning::auto_ml_value))
+        .with_some("eventsConfig", config.events_config.as_ref().map(choices::events_value))
         .into()
 }
 
@@ -183,10 +189,12 @@ fn effective_config(solution: &Solution) -> Option<Value> {
 
 /// `latestSolutionUpdate`.
 fn update(update: &SolutionUpdate) -> Value {
-    let config = update.auto_training_config.as_ref();
-    let config = config.map(|config| Shape::new().with("autoTrainingConfig", auto_training_value(config)));
+    let config = Shape::new()
+        .with_some("autoTrainingConfig", update.auto_training_config.as_ref().map(auto_training_value))
+        .with_some("eventsConfig", update.events_config.as_ref().map(choices::events_value));
+    let given = update.auto_training_config.is_some() || update.events_config.is_some();
     Shape::new()
-        .with_some("solutionUpdateConfig", config)
+        .with_some("solutionUpdateConfig", given.then_some(config))
         .with_some("performAutoTraining", update.perform_auto_training)
         .with("performIncrementalUpdate", false)
         .lifecycle(&update.lifecycle)

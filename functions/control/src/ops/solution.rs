@@ -1,5 +1,6 @@
 //! Solutions.
 
+use domain::events_config;
 use domain::recipes::Recipe;
 use domain::resource::{DatasetGroup, Solution, SolutionUpdate, SolutionVersion};
 use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Status, tuning, use_cases};
@@ -30,7 +31,9 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let recipe = version::trained_recipe(request.recipe.as_ref(), request.config.as_ref())?;
     must_be_custom(recipe)?;
     version::hyperparameters(recipe, request.config.as_ref())?;
-    tuning::candidates(request.search, recipe, request.config.as_ref())?;
+    let searched = tuning::candidates(request.search, recipe, request.config.as_ref())?;
+    let recipes: Vec<&Recipe> = searched.iter().map(|one| one.recipe).chain([recipe]).collect();
+    events_config::agree(request.event_type.as_deref(), request.config.as_ref(), &recipes)?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let quota = control.quotas.solutions_per_group;
     control.room_for("solution", ResourceKind::Solution, Some(&request.dataset_group), quota).await?;
@@ -107,9 +110,14 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
             if let Some(config) = &request.auto_training_config {
                 solution.config.get_or_insert_default().auto_training_config = Some(config.clone());
             }
+            if let Some(events) = &request.events_config {
+                solution.config.get_or_insert_default().events_config = Some(events.clone());
+                events_agree(solution)?;
+            }
             solution.latest_update = Some(SolutionUpdate {
                 perform_auto_training: request.perform_auto_training,
                 auto_training_config: request.auto_training_config.clone(),
+                events_config: request.events_config.clone(),
                 lifecycle: Lifecycle::active(now),
             });
             solution.lifecycle.updated = now;
@@ -124,6 +132,15 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     }
     train_by_itself(control, &request.solution).await;
     Ok(Some(Shape::new().arn("solutionArn", &request.solution).into()))
+}
+
+/// Whether the event types of a solution go together with the rest of it.
+fn events_agree(solution: &Solution) -> Result<(), ApiError> {
+    let config = solution.config.as_ref();
+    let recipe = version::trained_recipe(solution.recipe.as_ref(), config)?;
+    let searched = tuning::candidates(solution.search, recipe, config)?;
+    let recipes: Vec<&Recipe> = searched.iter().map(|one| one.recipe).chain([recipe]).collect();
+    events_config::agree(solution.event_type.as_deref(), config, &recipes)
 }
 
 /// `ListSolutions`.

@@ -70,7 +70,8 @@ fn context_goes_with_its_event_through_filter_and_order() {
                u,early,20,watch,,,n\n\
                v,y,30,watch,phone,2,n\n";
     let (_, sink) = import(csv, EVENTS);
-    let filter = EventFilter { event_type: Some("watch".into()), value_threshold: None };
+    let filter =
+        EventFilter { event_type: Some("watch".into()), value_threshold: None, ..EventFilter::default() };
     let mut reader = InteractionsReader::with_context(filter, &schema(EVENTS));
     sink.parts.iter().for_each(|part| reader.push(part.data.clone()).unwrap());
     let data = reader.finish();
@@ -92,7 +93,8 @@ fn impressions_are_counted_whichever_events_are_trained_on() {
                v,a,3,click,,,a|b\n\
                v,c,4,click,,,b|c|ninth\n";
     let (_, sink) = import(csv, &schema_text);
-    let filter = EventFilter { event_type: Some("watch".into()), value_threshold: None };
+    let filter =
+        EventFilter { event_type: Some("watch".into()), value_threshold: None, ..EventFilter::default() };
     let mut reader = InteractionsReader::with_context(filter.clone(), &schema(&schema_text));
     sink.parts.iter().for_each(|part| reader.push(part.data.clone()).unwrap());
     let data = reader.finish();

@@ -64,7 +64,8 @@ fn equal_times_keep_the_order_of_the_file_across_parts() {
 
 #[test]
 fn filters_keep_what_passes_and_ids_of_nothing_else() {
-    let watch = EventFilter { event_type: Some("watch".into()), value_threshold: None };
+    let watch =
+        EventFilter { event_type: Some("watch".into()), value_threshold: None, ..EventFilter::default() };
     assert_eq!(
         histories(&events(), &watch),
         [
@@ -72,7 +73,7 @@ fn filters_keep_what_passes_and_ids_of_nothing_else() {
             ("v".to_owned(), named(&[("x", 10)])),
         ]
     );
-    let good = EventFilter { event_type: None, value_threshold: Some(4.0) };
+    let good = EventFilter { event_type: None, value_threshold: Some(4.0), ..EventFilter::default() };
     assert_eq!(
         histories(&events(), &good),
         [
@@ -80,9 +81,14 @@ fn filters_keep_what_passes_and_ids_of_nothing_else() {
             ("v".to_owned(), named(&[("y", 5)])),
         ]
     );
-    let both = EventFilter { event_type: Some("Watch".into()), value_threshold: Some(4.0) };
+    let both = EventFilter {
+        event_type: Some("Watch".into()),
+        value_threshold: Some(4.0),
+        ..EventFilter::default()
+    };
     assert_eq!(histories(&events(), &both), [("u".to_owned(), named(&[("a", 20), ("late", 50)]))]);
-    let none = EventFilter { event_type: Some("Buy".into()), value_threshold: None };
+    let none =
+        EventFilter { event_type: Some("Buy".into()), value_threshold: None, ..EventFilter::default() };
     let data = read_interactions(parts(&events()), &none).unwrap();
     assert!(data.is_empty() && data.users.is_empty() && data.items.is_empty());
 }
@@ -90,7 +96,8 @@ fn filters_keep_what_passes_and_ids_of_nothing_else() {
 #[test]
 fn a_filter_on_a_column_that_is_not_there_says_so() {
     let (_, sink) = import("USER_ID,ITEM_ID,TIMESTAMP\nu,i,1\n", INTERACTIONS);
-    let filter = EventFilter { event_type: Some("Watch".into()), value_threshold: None };
+    let filter =
+        EventFilter { event_type: Some("Watch".into()), value_threshold: None, ..EventFilter::default() };
     let message = read_interactions(parts(&sink), &filter).unwrap_err().to_string();
     assert!(
         message.contains("no column EVENT_TYPE") && message.contains("[USER_ID, ITEM_ID, TIMESTAMP]"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arn;
+use crate::events_config::EventsConfig;
 use crate::hyperparameters::Hyperparameters;
 use crate::schedule::Schedule;
 use crate::status::Lifecycle;
@@ -34,6 +35,9 @@ pub struct SolutionConfig {
     /// What AutoML chooses among, and by which metric.
     #[serde(rename = "autoMLConfig", skip_serializing_if = "Option::is_none")]
     pub auto_ml_config: Option<AutoMlConfig>,
+    /// Which event types are trained on, and how much each counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events_config: Option<EventsConfig>,
 }
 
 /// `autoTrainingConfig`, as the caller gave it.
@@ -52,6 +56,9 @@ pub struct SolutionUpdate {
     pub perform_auto_training: Option<bool>,
     /// How often, where that was asked.
     pub auto_training_config: Option<AutoTrainingConfig>,
+    /// Which event types count from the next version on, where that was asked.
+    #[serde(default)]
+    pub events_config: Option<EventsConfig>,
     /// Status and dates of the change.
     pub lifecycle: Lifecycle,
 }

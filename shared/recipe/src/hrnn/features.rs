@@ -33,21 +33,49 @@ pub fn gap_column(data: &Interactions) -> Vec<u8> {
     column
 }
 
+/// What each row of [`Interactions::item_column`] counts as a target, with a mean of 1 over all targets;
+/// nothing where all count alike.
+///
+/// Fails where every target weighs nothing.
+pub fn target_weights(data: &Interactions) -> Result<Option<Vec<f32>>, NoWeight> {
+    let Some(weights) = data.weights() else { return Ok(None) };
+    // A first event follows nothing.
+    let targets = data.spans().iter().flat_map(|span| span.start as usize + 1..span.end as usize);
+    let (count, sum) =
+        targets.fold((0u64, 0.0), |(count, sum), row| (count + 1, sum + f64::from(weights[row])));
+    match sum > 0.0 {
+        true => {
+            let scale = (count as f64 / sum) as f32;
+            Ok(Some(weights.iter().map(|weight| weight * scale).collect()))
+        }
+        false if count == 0 => Ok(None),
+        false => Err(NoWeight),
+    }
+}
+
+/// No event that could be learnt counts for anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoWeight;
+
 /// How often each item was had; events count half after each `half_life` share of the data's time
-/// span, looking back from its end. `None` counts all events alike.
-pub fn popularity(data: &Interactions, half_life: Option<f64>) -> Vec<f64> {
+/// span, looking back from its end. `None` counts all events alike. `weights` are those of
+/// [`target_weights`].
+pub fn popularity(data: &Interactions, half_life: Option<f64>, weights: Option<&[f32]>) -> Vec<f64> {
     let mut counts = vec![0.0; data.items.len()];
     let times = || data.histories().flat_map(|history| history.timestamps);
     let (first, last) =
         times().fold((i64::MAX, i64::MIN), |(low, high), &time| (low.min(time), high.max(time)));
     let scale = half_life.map(|share| share * (last.saturating_sub(first) as f64).max(1.0));
-    for (&item, &time) in data.histories().flat_map(|history| history.items).zip(times()) {
-        counts[item as usize] += match scale {
+    let rows = data.spans().iter().flat_map(|span| span.start as usize..span.end as usize);
+    let items = data.histories().flat_map(|history| history.items);
+    for ((&item, &time), row) in items.zip(times()).zip(rows) {
+        let count = match scale {
             // A step per sixteenth of a half-life, by multiplication: powers of the mathematics library
             // differ between machines.
             Some(scale) => halved((last.saturating_sub(time) as f64 / scale * 16.0) as u32),
             None => 1.0,
         };
+        counts[item as usize] += weights.map_or(1.0, |weights| f64::from(weights[row])) * count;
     }
     counts
 }
@@ -93,8 +121,8 @@ mod tests {
             items.intern(id);
         });
         let data = Interactions::from_rows(users, items, &[0; 3], &[0, 0, 1], &[0, 0, 1_000]);
-        assert_eq!(popularity(&data, None), [2.0, 1.0, 0.0]);
-        let recent = popularity(&data, Some(0.5));
+        assert_eq!(popularity(&data, None, None), [2.0, 1.0, 0.0]);
+        let recent = popularity(&data, Some(0.5), None);
         assert!((recent[0] - 0.5).abs() < 1e-9 && recent[1] == 1.0 && recent[2] == 0.0, "{recent:?}");
         let shares = log_share(&recent);
         assert!(shares[1] > shares[0] && shares[0] > shares[2] && shares[2].is_finite());

@@ -14,7 +14,7 @@ use training::{Cpu, Optimiser, Settings, Shape, Trainer};
 
 use super::config::{Config, Plan};
 use super::described::{AllFields, Described};
-use super::features::{GAP_CLASSES, gap_column, log_share, popularity};
+use super::features::{GAP_CLASSES, gap_column, log_share, popularity, target_weights};
 use super::model::HrnnModel;
 use super::resume::Position;
 use super::start::Start;
@@ -60,6 +60,12 @@ pub enum TrainError {
     /// There is nothing to learn an order from.
     #[error("no user has two interactions, so there is no order to learn from; import histories of users")]
     NoSequences,
+    /// There is nothing to learn from.
+    #[error(
+        "Every event that follows another one has the weight 0 in eventsConfig, so there is nothing to learn: give one \
+         of the event types that users have after others a weight above 0."
+    )]
+    NoWeight,
     /// The numbers left the range of floats.
     #[error(
         "The loss became {loss} in epoch {epoch}, batch {batch}: the steps were too large, and the weights left the \
@@ -134,9 +140,15 @@ pub(crate) fn train_resumable(
         return Err(TrainError::NoSequences);
     }
     let plan = config.plan(events, data.items.len());
-    let counts = popularity(data, None);
-    let recent = config.recency_mask.then(|| popularity(data, Some(config.recency_half_life)));
-    let prior = log_share(recent.as_ref().unwrap_or(&counts));
+    let of_events = target_weights(data).map_err(|_| TrainError::NoWeight)?;
+    let event_weights = of_events.as_deref();
+    // How often an item was met says how well it is known, whatever the events weigh.
+    let counts = popularity(data, None, None);
+    let prior = log_share(&match (config.recency_mask, event_weights) {
+        (true, _) => popularity(data, Some(config.recency_half_life), event_weights),
+        (false, Some(_)) => popularity(data, None, event_weights),
+        (false, None) => counts.clone(),
+    });
 
     let settings = settings(config, &plan, data.items.len());
     let mut weights = initial_weights(config, &settings, &prior);
@@ -177,7 +189,14 @@ pub(crate) fn train_resumable(
         Some(Err(_)) => return train_resumable(data, config, start, checkpoints, progress),
     };
     let described_by = described.as_ref();
-    let task = Task { sequences: &sequences, described: described_by, config, plan: &plan, checkpoints };
+    let task = Task {
+        sequences: &sequences,
+        described: described_by,
+        event_weights,
+        config,
+        plan: &plan,
+        checkpoints,
+    };
     let report = run(&mut trainer, at, &task, progress)?;
     let weights = trainer.weights();
     // After the last step there is no other whose loss would tell.
@@ -227,6 +246,7 @@ fn initial_weights(config: &Config, settings: &Settings, prior: &[f32]) -> HostW
 struct Task<'a> {
     sequences: &'a Sequences<'a>,
     described: Option<&'a Described<'a>>,
+    event_weights: Option<&'a [f32]>,
     config: &'a Config,
     plan: &'a Plan,
     checkpoints: Option<StageCheckpoints<'a>>,
@@ -252,8 +272,14 @@ fn run(
     let mut unseen = 0u64;
     while at.done < total {
         let count = at.lanes.next(sequences, &mut windows) as u64;
-        // Every event weighs the same, however full the step is.
+        // An event weighs what its type does, however full the step is.
         for window in &mut windows {
+            if let Some(weights) = task.event_weights {
+                // A row's target is the event after it.
+                for (weight, &event) in window.weights.iter_mut().zip(&window.events) {
+                    *weight *= weights.get(event as usize + 1).copied().unwrap_or_default();
+                }
+            }
             window.weights.iter_mut().for_each(|weight| *weight /= rows as f32);
         }
         if let Some(described) = task.described {
