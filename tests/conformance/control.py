@@ -14,7 +14,9 @@ from conformance.declare import (
 from conformance.world import ANSWERS, FILES, HRNN, SMALL, TAGS
 from server import ROLE
 
-WEIGHTS = {"eventsConfig": {"eventParametersList": [{"eventType": "Watch", "eventValueThreshold": 0.0, "weight": 1.0}]}}
+WATCHED = {"eventType": "Watch", "eventValueThreshold": 0.0, "weight": 1.0}
+WEIGHTS = {"eventsConfig": {"eventParametersList": [WATCHED, {"eventType": "Click", "weight": 0.2}]}}
+NO_GENRES = {"trainingDataConfig": {"excludedDatasetColumns": {"Items": ["GENRES"]}}}
 RULE = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
 
 
@@ -75,6 +77,16 @@ def configured(**part):
         return {**solution, "solutionConfig": {**solution["solutionConfig"], **part}}
 
     return request
+
+
+def weighted(w):
+    """Event types of its own are instead of the one."""
+    return {name: value for name, value in configured(**WEIGHTS)(w).items() if name != "eventType"}
+
+
+def with_objective(w):
+    request = configured(optimizationObjective={"itemAttribute": "YEAR", "objectiveSensitivity": "LOW"})(w)
+    return {**request, "recipeArn": made.PERSONALIZATION}
 
 
 def hpo_request(w):
@@ -268,12 +280,15 @@ CONTROL = [
             "performHPO": hpo_request,
             "performAutoML": auto_ml_request,
             "eventValueThreshold": configured(eventValueThreshold="0.5"),
-            "performIncrementalUpdate": lambda w: solution_request(w, w.group, performIncrementalUpdate=True),
-            "eventsConfig": configured(**WEIGHTS),
-            "optimizationObjective": configured(
-                optimizationObjective={"itemAttribute": "YEAR", "objectiveSensitivity": "LOW"}
+            "performIncrementalUpdate": lambda w: solution_request(
+                w, w.filled(w.empty_group(), "Interactions"), performAutoTraining=True, performIncrementalUpdate=True
             ),
-            "trainingDataConfig": configured(trainingDataConfig={"excludedDatasetColumns": {"ITEMS": ["YEAR"]}}),
+            "eventsConfig": weighted,
+            "optimizationObjective": with_objective,
+            "trainingDataConfig": configured(**NO_GENRES),
+            "includedDatasetColumns": configured(
+                trainingDataConfig={"includedDatasetColumns": {"ITEMS": ["YEAR"], "Users": ["AGE"]}}
+            ),
         },
     ),
     describe("solution", lambda w: w.campaign and w.solution),
@@ -284,6 +299,10 @@ CONTROL = [
         provoke=racing(lambda w: w.fresh_solution(), "DeleteSolution", "solutionArn", update_solution),
         variants={
             "eventsConfig": lambda w: {**update_solution(w, w.fresh_solution()), "solutionUpdateConfig": WEIGHTS},
+            "performIncrementalUpdate": lambda w: {
+                **update_solution(w, w.fresh_solution()),
+                "performIncrementalUpdate": False,
+            },
         },
     ),
     Operation(
@@ -395,7 +414,15 @@ CONTROL = [
     Operation("ListTagsForResource", lambda w: {"resourceArn": w.tagged}),
     # Recommenders
     Operation(
-        "CreateRecommender", recommender_request, provoke=group_racing(recommender_request, domain="VIDEO_ON_DEMAND")
+        "CreateRecommender",
+        recommender_request,
+        provoke=group_racing(recommender_request, domain="VIDEO_ON_DEMAND"),
+        variants={
+            "trainingDataConfig": lambda w: {
+                **recommender_request(w),
+                "recommenderConfig": {"minRecommendationRequestsPerSecond": 1, **NO_GENRES},
+            },
+        },
     ),
     describe("recommender", lambda w: w.recommender),
     Operation("ListRecommenders", lambda w: {"datasetGroupArn": w.domain_group}, made_by="CreateRecommender"),
@@ -403,6 +430,12 @@ CONTROL = [
         "UpdateRecommender",
         lambda w: update_recommender(w, w.fresh_recommender()),
         provoke=busy_recommender(update_recommender),
+        variants={
+            "trainingDataConfig": lambda w: {
+                **update_recommender(w, w.fresh_recommender()),
+                "recommenderConfig": NO_GENRES,
+            },
+        },
     ),
     Operation("StartRecommender", lambda w: {"recommenderArn": w.stopped_recommender()}, provoke=busy_recommender()),
     Operation("StopRecommender", lambda w: {"recommenderArn": w.fresh_recommender()}, provoke=busy_recommender()),

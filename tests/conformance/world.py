@@ -16,6 +16,7 @@ TAGS = [{"tagKey": "made-by", "tagValue": "conformance"}]
 DEADLINE_S = 60
 RECIPES = "arn:aws:personalize:::recipe/"
 POPULARITY = RECIPES + "aws-popularity-count"
+PERSONALIZATION = RECIPES + "aws-user-personalization"
 HRNN = RECIPES + "aws-hrnn"
 SMALL = {"algorithmHyperParameters": {"hidden_dimension": "32"}}
 METRICS = [
@@ -45,7 +46,7 @@ ITEMS = schema(
     "Items",
     column("ITEM_ID"),
     column("GENRES", categorical=True),
-    column("YEAR", ["null", "int"]),
+    column("YEAR", "int"),
     column("CREATION_TIMESTAMP", "long"),
 )
 WIDER_ITEMS = ITEMS.replace(

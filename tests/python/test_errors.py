@@ -131,9 +131,9 @@ BROKEN = [
             ({"eventValueThreshold": "much"}, "eventValueThreshold"),
             ({"hpoConfig": {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "1"}}}, "hpoConfig"),
             ({"autoMLConfig": {"metricName": "x"}}, "autoMLConfig"),
-            ({"eventsConfig": {"eventParametersList": [{"eventType": "a"}]}}, "eventsConfig"),
-            ({"optimizationObjective": {"itemAttribute": "PRICE"}}, "optimizationObjective"),
-            ({"trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["A"]}}}, "trainingDataConfig"),
+            ({"eventsConfig": {"eventParametersList": [{"eventType": "a"}]}}, "needs the column EVENT_TYPE"),
+            ({"optimizationObjective": {"itemAttribute": "PRICE"}}, "aws-hrnn cannot follow it"),
+            ({"trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["A"]}}}, "has no such dataset"),
             # Off here unless it is asked for, so how often is not enough.
             ({"autoTrainingConfig": {"schedulingExpression": "rate(1 day)"}}, "performAutoTraining"),
             *[

@@ -562,6 +562,45 @@ def test_a_recommender_whose_data_is_too_small_fails_with_the_reason(server, per
     wait_gone(p.describe_recommender, p, recommenderArn=arn)
 
 
+def test_training_columns_are_chosen_and_chosen_anew(server, ask, unique):
+    p, group = server.client("personalize"), filled(server, "VIDEO_ON_DEMAND", unique("columns"))
+    still = {"itemExplorationConfig": {"explorationWeight": "0"}}
+
+    def active(name, **config):
+        arn = p.create_recommender(
+            name=unique(name),
+            datasetGroupArn=group,
+            recipeArn=RECIPE + "aws-vod-top-picks",
+            recommenderConfig={**still, **config},
+        )["recommenderArn"]
+        made = wait(p.describe_recommender, "recommender", recommenderArn=arn)
+        assert made["status"] == "ACTIVE", made.get("failureReason")
+        return arn
+
+    excluded = {"trainingDataConfig": {"excludedDatasetColumns": {"Items": ["GENRES"]}}}
+    lists = lambda arn: [ask(arn, userId=f"u{n}", numResults=500) for n in range(5)]
+    every, without = active("every"), active("without", **excluded)
+    taught, untaught = lists(every), lists(without)
+    assert untaught != taught
+    assert p.describe_recommender(recommenderArn=without)["recommender"]["recommenderConfig"] == {
+        **still,
+        **excluded,
+        "minRecommendationRequestsPerSecond": 1,
+    }
+    refused(
+        p.update_recommender,
+        "InvalidInputException",
+        "no column",
+        recommenderArn=without,
+        recommenderConfig={"trainingDataConfig": {"excludedDatasetColumns": {"Items": ["GENRE"]}}},
+    )
+    # With all columns its next version is what the other serves.
+    p.update_recommender(recommenderArn=without, recommenderConfig={"trainingDataConfig": {}})
+    until("lists of all columns", lambda: lists(without) == taught)
+    described = p.describe_recommender(recommenderArn=without)["recommender"]
+    assert "trainingDataConfig" not in described["recommenderConfig"]
+
+
 def test_a_creation_that_was_killed_goes_on(tmp_path):
     server = Server(tmp_path / "data")
     p, group = server.client("personalize"), filled(server, "VIDEO_ON_DEMAND", "killed")
@@ -606,7 +645,11 @@ def test_creations_that_cannot_be(server, personalize, vod, world, unique):
         ({"datasetGroupArn": vod.group + "x"}, "ResourceNotFoundException", ["does not exist"]),
         ({"datasetGroupArn": empty}, "InvalidInputException", ["no Interactions dataset"]),
         ({"datasetGroupArn": no_items}, "InvalidInputException", ["no Items dataset"]),
-        ({"recommenderConfig": {"trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["GENRES"]}}}}, "InvalidInputException", ["trainingDataConfig"]),
+        (
+            {"recommenderConfig": {"trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["GENRE"]}}}},
+            "InvalidInputException",
+            ["trainingDataConfig", "no column"],
+        ),
         ({"recommenderConfig": {"itemExplorationConfig": {"explorationWeight": "2"}}}, "InvalidInputException", ["0 to 1"]),
         ({"recommenderConfig": {"itemExplorationConfig": {"weight": "1"}}}, "InvalidInputException", ["weight"]),
         (

@@ -129,6 +129,7 @@ async fn deployed(resources: &Resources, lists: &Lists) -> Result<Arn, Box<dyn s
         config: None,
         hyperparameters: Hyperparameters::default(),
         training_mode: TrainingMode::Full,
+        perform_incremental_update: false,
         training_type: TrainingType::Manual,
         data: TrainingData::default(),
         training_hours: None,

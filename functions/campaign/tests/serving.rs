@@ -156,6 +156,7 @@ impl App {
             config: None,
             hyperparameters: Hyperparameters::default(),
             training_mode: TrainingMode::Full,
+            perform_incremental_update: false,
             training_type: TrainingType::Manual,
             data: TrainingData::default(),
             training_hours: None,

@@ -15,6 +15,7 @@ mod deletion;
 mod find;
 mod pages;
 mod quota;
+mod training_choices;
 
 use std::future::Future;
 use std::pin::Pin;

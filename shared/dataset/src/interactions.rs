@@ -216,6 +216,25 @@ impl Interactions {
         }
     }
 
+    /// Takes a column of items, in any case of its name, for what an objective gives. It goes on describing the
+    /// items where it `teaches`.
+    ///
+    /// Fails with a sentence where there is no such column of numbers.
+    pub fn take_rewards(&mut self, column: &str, teaches: bool) -> Result<(), String> {
+        let found = self.metadata.items.iter().position(|found| found.name.eq_ignore_ascii_case(column));
+        let Some((at, Cells::Number(values))) = found.map(|at| (at, &self.metadata.items[at].cells)) else {
+            return Err(format!(
+                "The Items dataset has no column of numbers named {column}, which the optimization objective of the \
+                 solution is about: import one, or create a solution with another objective."
+            ));
+        };
+        self.metadata.rewards = Arc::new(values.clone());
+        if !teaches {
+            Arc::make_mut(&mut self.metadata.items).remove(at);
+        }
+        Ok(())
+    }
+
     /// Adds the actions, and what users did with them. Users who did nothing else join the others, after them;
     /// what was done with an action that is not among `actions` is left out.
     pub fn describe_actions(&mut self, actions: Vec<Action>, events: ActionEvents) {

@@ -89,6 +89,8 @@ pub struct Metadata {
     pub events: Arc<Vec<Column>>,
     /// When each item was created, in epoch seconds; empty where no item says.
     pub created: Arc<Vec<Option<i64>>>,
+    /// What an objective beside relevance gives for each item, NaN where an item lacks it; empty without one.
+    pub rewards: Arc<Vec<f32>>,
     /// How often each item was shown to somebody, by its id, as impressions tell; empty where none do.
     pub shown: Arc<HashMap<Box<str>, u32>>,
     /// Actions, and who took them.

@@ -199,6 +199,12 @@ impl Recipe {
         }
     }
 
+    /// Whether it can be told to maximize a column of Items beside relevance. The guide has it for these two
+    /// and for nothing else.
+    pub fn takes_objective(&self) -> bool {
+        matches!(self.name, "aws-user-personalization" | "aws-personalized-ranking")
+    }
+
     /// Whether a training may begin with the weights of an earlier version (`trainingMode` UPDATE).
     /// The hosted service allows it for aws-user-personalization and aws-hrnn-coldstart; here for the
     /// network that those are built on. What is only counted has nothing to go on from.

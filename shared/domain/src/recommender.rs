@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arn;
-use crate::resource::{Campaign, Resource, Solution};
+use crate::resource::{Campaign, Resource, Solution, SolutionConfig};
+use crate::training_columns::TrainingDataConfig;
 use crate::tuning::Search;
 use crate::use_cases::{self, UseCase};
 
@@ -19,6 +20,9 @@ pub struct Recommender {
     pub dataset_group: Arn,
     /// The use case.
     pub recipe: Arn,
+    /// Which columns teach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_data_config: Option<TrainingDataConfig>,
     /// What it serves. Its ARN, name and life cycle are the recommender's.
     pub serves: Campaign,
 }
@@ -40,8 +44,12 @@ impl Recommender {
             recipe: Some(self.recipe.clone()),
             search: Search::default(),
             event_type: event_type.map(str::to_owned),
-            config: None,
+            config: self.training_data_config.clone().map(|columns| SolutionConfig {
+                training_data_config: Some(columns),
+                ..SolutionConfig::default()
+            }),
             perform_auto_training: true,
+            perform_incremental_update: false,
             latest_update: None,
             lifecycle: self.serves.lifecycle.clone(),
         }

@@ -5,9 +5,15 @@
 //! that are imported now, and on its schedule one of whatever else has changed. The id of an automatic
 //! version derives from the solution and the data, so two who create it at the same moment create it
 //! once.
+//!
+//! A version that was told of other event types or columns than the solution is now has not learnt what is
+//! asked for, whatever its data. With `performIncrementalUpdate` the schedule is that of whole trainings:
+//! between them, whatever has changed makes a version that goes on from the one before.
 
 use domain::hash::fnv1a64;
-use domain::resource::{Dataset, DatasetType, Job, Solution, SolutionVersion, TrainingType};
+use domain::resource::{
+    Dataset, DatasetType, Job, Solution, SolutionConfig, SolutionVersion, TrainingMode, TrainingType,
+};
 use domain::{ApiError, Arn, EpochMillis, ErrorKind, Resource, ResourceKind, Status, Tags, TrainingData};
 use store::{Resources, Revised};
 
@@ -52,7 +58,11 @@ pub fn next(
     if solution.lifecycle.status != Status::Active {
         return Next::Nothing;
     }
-    let id = match free_id(solution, versions, data) {
+    let whole = needs_whole(solution, versions, now);
+    let counts = |version: &SolutionVersion| {
+        learns_alike(solution, version) && !(whole && version.training_mode == TrainingMode::Update)
+    };
+    let id = match free_id(solution, versions, data, counts) {
         Ok(id) => id,
         // Made for this very data: it trains, it is trained, or it says why it is not.
         Err(made) => {
@@ -68,14 +78,54 @@ pub fn next(
         !matches!(
             version.lifecycle.status,
             Status::CreateFailed | Status::CreateStopping | Status::CreateStopped
-        )
+        ) && counts(version)
     };
     if !versions.iter().filter(usable).any(|version| version.data.interactions() == Some(interactions)) {
         return Next::Create(id);
     }
-    let due = versions.last().is_none_or(|last| schedule.is_due(last.lifecycle.created, now));
+    let due = solution.perform_incremental_update
+        || versions.last().is_none_or(|last| schedule.is_due(last.lifecycle.created, now));
     let changed = !versions.iter().filter(usable).any(|version| version.data == *data);
     if occasion == Occasion::Schedule && due && changed { Next::Create(id) } else { Next::Nothing }
+}
+
+/// Whether a version was told of the same events and columns as the solution is now.
+fn learns_alike(solution: &Solution, version: &SolutionVersion) -> bool {
+    let of = |config: &Option<SolutionConfig>| {
+        let config = config.clone().unwrap_or_default();
+        (config.events_config, config.training_data_config)
+    };
+    of(&solution.config) == of(&version.config)
+}
+
+/// Whether a solution that goes on from version to version is to be trained from scratch: its schedule says
+/// so, or there is nothing to go on from.
+fn needs_whole(solution: &Solution, versions: &[SolutionVersion], now: EpochMillis) -> bool {
+    let Some(schedule) = solution.schedule().filter(|_| solution.perform_incremental_update) else {
+        return false;
+    };
+    let whole = |version: &&SolutionVersion| {
+        version.training_mode == TrainingMode::Full
+            && version.lifecycle.status == Status::Active
+            && learns_alike(solution, version)
+    };
+    versions.iter().rfind(whole).is_none_or(|last| schedule.is_due(last.lifecycle.created, now))
+}
+
+/// The version that the next one goes on from; none where it is to be trained from scratch.
+pub fn goes_on_from<'a>(
+    solution: &Solution,
+    versions: &'a [SolutionVersion],
+    now: EpochMillis,
+) -> Option<&'a SolutionVersion> {
+    if !solution.perform_incremental_update || needs_whole(solution, versions, now) {
+        return None;
+    }
+    let usable = |version: &&SolutionVersion| {
+        version.lifecycle.status == Status::Active && learns_alike(solution, version)
+    };
+    let before = versions.iter().rfind(usable)?;
+    version::recipe(&before.recipe).is_ok_and(|recipe| recipe.allows_update()).then_some(before)
 }
 
 /// Whether a version's training is to be started once more. Soon after it was asked for, only the
@@ -87,11 +137,12 @@ pub(crate) fn waits(version: &SolutionVersion, occasion: Occasion, now: EpochMil
 }
 
 /// The id of the version for this data, or the version itself. 32 bits may meet by chance, so an id
-/// that a version of other data has is passed over.
+/// that a version of other data has is passed over, and so is that of one that does not count.
 fn free_id<'a>(
     solution: &Solution,
     versions: &'a [SolutionVersion],
     data: &TrainingData,
+    counts: impl Fn(&SolutionVersion) -> bool,
 ) -> Result<u32, &'a SolutionVersion> {
     let created = solution.lifecycle.created.0.to_string();
     let mut salt = 0_u32;
@@ -103,7 +154,7 @@ fn free_id<'a>(
         let tail = format!("{}/{id:08x}", solution.arn.tail());
         match versions.iter().find(|version| version.arn.tail() == tail) {
             None => return Ok(id),
-            Some(version) if version.data == *data => return Err(version),
+            Some(version) if version.data == *data && counts(version) => return Err(version),
             Some(_) => salt += 1,
         }
     }
@@ -142,7 +193,14 @@ pub async fn version_for(
     };
     let interactions = interactions(resources, &solution.dataset_group).await?;
     let asked = Asked { id, name: None, training_type: TrainingType::Automatic, data, now };
-    let version = version::pending(&solution, asked)?;
+    let full = version::pending(&solution, asked)?;
+    let version = match goes_on_from(&solution, &versions, now) {
+        Some(before) => {
+            let version = version::updating(full, before.clone());
+            SolutionVersion { perform_incremental_update: true, ..version }
+        }
+        None => full,
+    };
     let job = Job::Train(version.arn.clone());
     match children::create(resources, &version.into(), &Tags::default(), vec![row, interactions]).await {
         Ok(()) => Ok(Some(job)),

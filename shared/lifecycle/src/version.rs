@@ -88,6 +88,7 @@ pub fn pending(solution: &Solution, asked: Asked) -> Result<SolutionVersion, Api
         config: solution.config.clone(),
         hyperparameters,
         training_mode: TrainingMode::Full,
+        perform_incremental_update: false,
         training_type: asked.training_type,
         data: asked.data,
         training_hours: None,
@@ -95,6 +96,19 @@ pub fn pending(solution: &Solution, asked: Asked) -> Result<SolutionVersion, Api
         attempts: 0,
         lifecycle: Lifecycle::pending(asked.now),
     })
+}
+
+/// A version that goes on from the weights of the one before it. What a search has found stays; searching
+/// again is a training from scratch.
+pub fn updating(full: SolutionVersion, before: SolutionVersion) -> SolutionVersion {
+    SolutionVersion {
+        recipe: before.recipe,
+        hyperparameters: before.hyperparameters,
+        tuned: before.tuned,
+        training_mode: TrainingMode::Update,
+        updates: Some(before.arn),
+        ..full
+    }
 }
 
 /// The ARN of a solution's version.

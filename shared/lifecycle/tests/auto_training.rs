@@ -1,8 +1,11 @@
 //! Which version a solution gets by itself, from values alone.
 
-use domain::resource::{AutoTrainingConfig, Solution, SolutionConfig, SolutionVersion, TrainingType};
+use domain::resource::{
+    AutoTrainingConfig, Solution, SolutionConfig, SolutionVersion, TrainingMode, TrainingType,
+};
+use domain::training_columns::TrainingDataConfig;
 use domain::{Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Status, TrainingData, recipes};
-use lifecycle::auto_training::{Next, Occasion, next};
+use lifecycle::auto_training::{Next, Occasion, goes_on_from, next};
 use lifecycle::version::{self, Asked};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -22,6 +25,7 @@ fn solution() -> Solution {
         event_type: None,
         config: None,
         perform_auto_training: true,
+        perform_incremental_update: false,
         latest_update: None,
         lifecycle: Lifecycle::active(EpochMillis(0)),
     }
@@ -110,4 +114,42 @@ fn the_schedule_is_the_solutions_own_and_any_changed_source_counts() {
             assert_eq!(next(&solution, &versions, &changed, Occasion::Change, NOW), Next::Nothing);
         }
     }
+}
+
+#[test]
+fn between_the_whole_trainings_of_the_schedule_a_version_goes_on_from_the_one_before() {
+    let hrnn = recipes::find_by_name("aws-hrnn").unwrap().arn();
+    let steps = Solution { recipe: Some(hrnn), perform_incremental_update: true, ..solution() };
+    let full = |id, data: &str, days| of(&steps, id, &self::data(data), days, Status::Active);
+    let update = |id, data: &str, days| SolutionVersion {
+        training_mode: TrainingMode::Update,
+        ..full(id, data, days)
+    };
+    let from = |versions: &[SolutionVersion]| goes_on_from(&steps, versions, NOW).map(|v| v.arn.clone());
+    let next = |versions: &[SolutionVersion], data: &str, occasion| {
+        matches!(next(&steps, versions, &self::data(data), occasion, NOW), Next::Create(_))
+    };
+    // There is nothing to go on from, and then there is.
+    assert_eq!(from(&[]), None);
+    let young = [full(1, "one", 3), update(2, "two", 2)];
+    assert_eq!(from(&young), Some(young[1].arn.clone()));
+    assert!(next(&young, "three", Occasion::Change));
+    assert!(!next(&young, "two", Occasion::Schedule), "it has learnt that");
+    // After the seven days of the schedule the whole of it is trained again, also what updates have learnt.
+    let old = [full(1, "one", 8), update(2, "two", 2)];
+    assert_eq!(from(&old), None);
+    assert!(next(&old, "two", Occasion::Schedule));
+    assert!(!next(&[full(1, "one", 8)], "one", Occasion::Schedule), "nothing has changed");
+    // What has failed is nothing to go on from, and neither is what learnt from other columns.
+    let failed = of(&steps, 3, &data("two"), 1, Status::CreateFailed);
+    assert_eq!(from(&[young[0].clone(), failed]), Some(young[0].arn.clone()));
+    let columns = TrainingDataConfig {
+        excluded_dataset_columns: [("Items".to_owned(), vec!["GENRES".to_owned()])].into(),
+        ..TrainingDataConfig::default()
+    };
+    let config = SolutionConfig { training_data_config: Some(columns), ..SolutionConfig::default() };
+    let other = Solution { config: Some(config), ..steps.clone() };
+    assert_eq!(goes_on_from(&other, &young, NOW), None);
+    let found = lifecycle::auto_training::next(&other, &young, &data("two"), Occasion::Change, NOW);
+    assert!(matches!(found, Next::Create(_)), "{found:?}");
 }

@@ -129,6 +129,7 @@ pub fn evaluate(
 ) -> Evaluation {
     let mut users = Vec::with_capacity(split.test_users());
     let mut asked_for: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+    let rewards = &split.known.metadata.rewards;
     let mut reach = Reach::new(model.items(), split.test_users());
     let all: Vec<u32> = (0..split.test_users() as u32).collect();
     for block in all.chunks(USERS_AT_ONCE) {
@@ -139,6 +140,10 @@ pub fn evaluate(
             if let Some(gains) = &split.gains {
                 let value = metrics::weighted_ndcg(&list.items, truth, &gains[user as usize]);
                 asked_for.entry(metrics::WEIGHTED_NDCG).or_default().extend(value);
+            }
+            if !rewards.is_empty() {
+                let value = metrics::share_of_rewards(&list.items, truth, rewards);
+                asked_for.entry(metrics::AVERAGE_REWARDS).or_default().extend(value);
             }
             reach.add(user, &list.items);
         }

@@ -31,6 +31,7 @@ pub mod evaluation;
 pub mod featurization;
 pub mod intervals;
 pub mod metrics;
+pub mod objective;
 pub mod precompute;
 
 mod best;

@@ -28,6 +28,18 @@ pub const COVERAGE: &str = "coverage";
 /// Name of NDCG@25 where hits gain what their events weigh. The guide leaves the letter in its name.
 pub const WEIGHTED_NDCG: &str = "normalized_discounted_cumulative_gain_with_event_weights_at_k";
 
+/// Name of the share of an objective that lists bring in. The guide leaves the letter in its name.
+pub const AVERAGE_REWARDS: &str = "average_rewards_at_k";
+
+/// Of what a user's truth is worth, the share that is worth the items among the first 25. Nothing for a user
+/// whose truth is worth nothing; what is below zero is taken for nothing.
+pub fn share_of_rewards(list: &[u32], truth: &[u32], rewards: &[f32]) -> Option<f64> {
+    let worth = |item: u32| rewards.get(item as usize).map_or(0.0, |&reward| f64::from(reward.max(0.0)));
+    let all: f64 = truth.iter().map(|&item| worth(item)).sum();
+    let hits = list.iter().take(DEPTH).filter(|item| truth.binary_search(item).is_ok());
+    (all > 0.0).then(|| hits.map(|&item| worth(item)).sum::<f64>() / all)
+}
+
 /// Judges one list against one user's truth, which is ascending and without repeats. The order of
 /// the values is that of [`NAMES`].
 ///
@@ -103,6 +115,19 @@ mod tests {
         check(&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5, 6, 7], [1.0, 1.0, 0.8105, 0.8105, 1.0, 0.5, 0.2]);
         check(&[], &[1], [0.0; COUNT]);
         check(&[1], &[], [0.0; COUNT]);
+    }
+
+    #[test]
+    fn rewards_are_a_share_of_what_the_truth_is_worth() {
+        let rewards = [10.0, 30.0, f32::NAN, -5.0];
+        for (list, truth, expected) in [
+            (&[1, 9][..], &[0, 1][..], Some(0.75)),
+            (&[0, 1], &[0, 1], Some(1.0)),
+            (&[2, 3], &[0, 2, 3], Some(0.0)),
+            (&[2, 3], &[2, 3], None),
+        ] {
+            assert_eq!(share_of_rewards(list, truth, &rewards), expected, "{list:?} {truth:?}");
+        }
     }
 
     #[test]

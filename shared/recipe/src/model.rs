@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
+use domain::objective::Sensitivity;
 use domain::recipes::{Algorithm, Recipe};
 
 use crate::actions::{self, NextBestAction};
 use crate::checkpoint::{Checkpoints, StageCheckpoints};
 use crate::featurization::{self, TooSmall};
 use crate::hrnn::{self, HrnnModel};
+use crate::objective;
 use crate::popularity::PopularityCount;
 use crate::ranking::{Query, RankedList, Recommender};
 use crate::similar::{self, SimilarItems};
@@ -95,6 +97,8 @@ pub struct TrainOptions {
     /// Weights to go on from, of the same recipe and parameters, instead of random ones. Recipes that
     /// count do not look at it.
     pub start: Option<Arc<Start>>,
+    /// How much what [`dataset::Metadata::rewards`] hold weighs beside relevance.
+    pub sensitivity: Sensitivity,
     /// The event type that `data` was filtered by; only for the words of an error.
     pub event_type: Option<String>,
     /// Distinct items of the Interactions and Items datasets, what coverage is a share of. Those of
@@ -124,6 +128,7 @@ impl Default for TrainOptions {
             epochs: None,
             effort: 1.0,
             start: None,
+            sensitivity: Sensitivity::Off,
             event_type: None,
             catalogue_items: None,
             exclude_seen: false,
@@ -298,10 +303,13 @@ fn train_hrnn(
         if options.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let trained = hrnn::fit::train_resumable(data, &config, start, checkpoints, &tell);
-    let (model, report) = trained.map_err(|error| match error {
+    let (mut model, report) = trained.map_err(|error| match error {
         hrnn::TrainError::Stopped => TrainError::Stopped,
         error => TrainError::Hrnn(error),
     })?;
+    if !data.metadata.rewards.is_empty() {
+        objective::tilt(&mut model, &data.metadata.rewards, options.sensitivity);
+    }
     Ok(Trained { model: Model::Hrnn(Box::new(model)), epochs: Some(report.epochs) })
 }
 

@@ -12,7 +12,7 @@ use dataset::{EventFilter, History, IdTable, Interactions, Manifest, TypeRule};
 use domain::event::Event;
 use domain::events_config::{EventParameters, EventsConfig};
 use domain::hyperparameters::Hyperparameters;
-use domain::recipes::{Exploration, ITEM_EXPLORATION, Recipe, RecipeType};
+use domain::recipes::{Algorithm, Exploration, ITEM_EXPLORATION, Recipe, RecipeType};
 use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
 use domain::{Arn, EpochMillis, Resource, use_cases};
 use recipe::artifact::{self, Artifact, Loaded};
@@ -335,7 +335,10 @@ impl Steps {
         if data.items.len() == loaded.items.len() {
             data.items = loaded.items.clone();
         }
-        self.describe(&mut data, &snapshots).await?;
+        // A question about an attribute may be about one that taught nothing.
+        let asks_columns = recipe.algorithm == Algorithm::ItemAttributeAffinity;
+        let config = version.config.as_ref().filter(|_| !asks_columns);
+        self.describe(&mut data, &snapshots, config).await?;
         if let Some(model) = loaded.model.actions() {
             // Those of the model, numbered as it numbers them.
             self.describe_actions(&mut data, model.actions.clone(), &snapshots, imported).await?;

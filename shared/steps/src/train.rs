@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use domain::objective::{OptimizationObjective, Sensitivity};
 use domain::resource::{DatasetType, SolutionVersion, TrainedModel};
 use domain::{Arn, Status};
 use recipe::artifact::{self, Origin};
@@ -62,6 +63,7 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 event_type: models::event_types(&version),
                 stop: Some(stop),
                 start,
+                sensitivity: sensitivity(&version),
                 checkpoints,
                 ..TrainOptions::default()
             };
@@ -110,6 +112,12 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
         }),
         ..version.clone()
     })
+}
+
+/// How much a version is to look at its objective. The trials of a search look at relevance alone.
+fn sensitivity(version: &SolutionVersion) -> Sensitivity {
+    let objective = version.config.as_ref().and_then(|config| config.optimization_objective.as_ref());
+    objective.map(OptimizationObjective::sensitivity).unwrap_or_default()
 }
 
 /// Hours of a version's trainings, rounded up to three decimals: with all of its own search.

@@ -7,7 +7,7 @@ use dataset::{
     Manifest, ReadError, Schema, Table, TableReader,
 };
 use domain::recipes::Recipe;
-use domain::resource::{DatasetType, SolutionVersion};
+use domain::resource::{DatasetType, SolutionConfig, SolutionVersion};
 use recipe::artifact::DataDescription;
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +91,7 @@ impl Steps {
         let manifest = self.manifest(&snapshots.interactions).await?;
         let parts = manifest.parts.clone();
         let mut data = self.read_parts(version, recipe, &manifest, parts, None).await?;
-        self.describe(&mut data, snapshots).await?;
+        self.describe(&mut data, snapshots, version.config.as_ref()).await?;
         if let Some(key) = &snapshots.actions {
             let actions = self.actions(key).await?;
             self.describe_actions(&mut data, actions, snapshots, false).await?;
@@ -134,23 +134,39 @@ impl Steps {
         Ok(())
     }
 
-    /// Adds the columns of Items and Users.
+    /// Adds the columns of Items and Users that teach, as a configuration says, and what its objective is to
+    /// maximize.
     pub(crate) async fn describe(
         &self,
         data: &mut Interactions,
         snapshots: &Snapshots,
+        config: Option<&SolutionConfig>,
     ) -> Result<(), Failure> {
-        let items = self.table(snapshots.items.as_deref(), DatasetType::Items).await?;
-        let users = self.table(snapshots.users.as_deref(), DatasetType::Users).await?;
+        let items = self.table(snapshots.items.as_deref(), DatasetType::Items, config).await?;
+        let users = self.table(snapshots.users.as_deref(), DatasetType::Users, config).await?;
         data.describe(items.as_ref(), users.as_ref());
+        if let Some(attribute) = attribute(config) {
+            let taught = teaches(config, DatasetType::Items, attribute);
+            data.take_rewards(attribute, taught).map_err(Failure::caller)?;
+        }
         Ok(())
     }
 
-    /// An Items or Users dataset.
-    async fn table(&self, key: Option<&str>, kind: DatasetType) -> Result<Option<Table>, Failure> {
+    /// An Items or Users dataset, of whose columns those that teach, and that of the objective.
+    async fn table(
+        &self,
+        key: Option<&str>,
+        kind: DatasetType,
+        config: Option<&SolutionConfig>,
+    ) -> Result<Option<Table>, Failure> {
         let Some(key) = key else { return Ok(None) };
         let manifest = self.manifest(key).await?;
-        let schema = Schema::parse(&manifest.schema).doing(|| format!("reading the schema in {key}"))?;
+        let mut schema = Schema::parse(&manifest.schema).doing(|| format!("reading the schema in {key}"))?;
+        let wanted = attribute(config).filter(|_| kind == DatasetType::Items);
+        schema.fields.retain(|field| {
+            teaches(config, kind, &field.name)
+                || wanted.is_some_and(|attribute| attribute.eq_ignore_ascii_case(&field.name))
+        });
         let mut reader = TableReader::new(&schema, kind);
         for part in manifest.parts {
             let bytes = self.part(&part).await?;
@@ -178,10 +194,10 @@ impl Steps {
         let reader = match recipe.metadata {
             true => {
                 let schema = Schema::parse(&manifest.schema);
-                InteractionsReader::with_context(
-                    filter,
-                    &schema.doing(|| "reading the schema of interactions".into())?,
-                )
+                let mut schema = schema.doing(|| "reading the schema of interactions".into())?;
+                let config = version.config.as_ref();
+                schema.fields.retain(|field| teaches(config, DatasetType::Interactions, &field.name));
+                InteractionsReader::with_context(filter, &schema)
             }
             false => InteractionsReader::new(filter),
         };
@@ -201,4 +217,16 @@ impl Steps {
         }
         tokio::task::spawn_blocking(move || reader.finish()).await.doing(|| "sorting interactions".into())
     }
+}
+
+/// Whether a column of a dataset teaches. When an item was created tells exploration which items are young,
+/// and nothing to a model.
+fn teaches(config: Option<&SolutionConfig>, kind: DatasetType, column: &str) -> bool {
+    let columns = config.and_then(|config| config.training_data_config.as_ref());
+    column == "CREATION_TIMESTAMP" || columns.is_none_or(|columns| columns.teaches(kind, column))
+}
+
+/// The column of Items that an objective is about.
+fn attribute(config: Option<&SolutionConfig>) -> Option<&str> {
+    config?.optimization_objective.as_ref()?.item_attribute.as_deref()
 }

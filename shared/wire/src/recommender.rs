@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::recommender::Recommender;
 use domain::resource::{CampaignConfig, CampaignUpdate, TrainedModel};
+use domain::training_columns::TrainingDataConfig;
 use domain::{ApiError, Arn};
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use crate::members::{Member, Members};
 use crate::shape::Shape;
 use crate::solution::strings;
 use crate::solution_version::metric_values;
+use crate::training_choices as choices;
 
 /// `recommenderConfig`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct RecommenderConfig {
     pub min_requests_per_second: Option<u32>,
     /// Whether requests may ask for columns of Items.
     pub enable_metadata: Option<bool>,
+    /// Which columns teach; in an update, nothing where they stay as they are.
+    pub training_data: Option<TrainingDataConfig>,
 }
 
 /// `CreateRecommender`.
@@ -70,10 +74,12 @@ impl UpdateRecommender {
 
 fn config(member: &Member<'_>) -> Result<RecommenderConfig, ApiError> {
     let members = member.object()?;
-    members.not_available("trainingDataConfig", "the choice of training columns")?;
     Ok(RecommenderConfig {
         item_exploration_config: members.optional("itemExplorationConfig", Member::parameters)?,
         enable_metadata: members.optional("enableMetadataWithRecommendations", Member::flag)?,
+        training_data: members
+            .optional("trainingDataConfig", choices::training_data_config)?
+            .map(Option::unwrap_or_default),
         min_requests_per_second: members.optional("minRecommendationRequestsPerSecond", tps)?,
     })
 }
@@ -83,7 +89,7 @@ pub fn describe(recommender: &Recommender, model: Option<&TrainedModel>) -> Valu
     let serves = &recommender.serves;
     summary_shape(recommender)
         .with_some("failureReason", serves.lifecycle.failure_reason.as_deref())
-        .with_some("latestRecommenderUpdate", serves.latest_update.as_ref().map(update))
+        .with_some("latestRecommenderUpdate", serves.latest_update.as_ref().map(|it| update(it, recommender)))
         .with_some("modelMetrics", model.map(metric_values))
         .into()
 }
@@ -100,24 +106,32 @@ fn summary_shape(recommender: &Recommender) -> Shape {
         .arn("recommenderArn", &serves.arn)
         .arn("datasetGroupArn", &recommender.dataset_group)
         .arn("recipeArn", &recommender.recipe)
-        .with("recommenderConfig", config_value(serves.config.as_ref(), serves.min_provisioned_tps))
+        .with(
+            "recommenderConfig",
+            config_value(serves.config.as_ref(), serves.min_provisioned_tps, recommender),
+        )
         .with("status", serves.lifecycle.status.as_str())
         .dates(serves.lifecycle.created, serves.lifecycle.updated)
 }
 
-fn update(update: &CampaignUpdate) -> Value {
+fn update(update: &CampaignUpdate, of: &Recommender) -> Value {
     Shape::new()
-        .with("recommenderConfig", config_value(update.config.as_ref(), update.min_provisioned_tps))
+        .with("recommenderConfig", config_value(update.config.as_ref(), update.min_provisioned_tps, of))
         .lifecycle(&update.lifecycle)
         .into()
 }
 
-fn config_value(config: Option<&CampaignConfig>, min_requests_per_second: Option<u32>) -> Value {
+fn config_value(
+    config: Option<&CampaignConfig>,
+    min_requests_per_second: Option<u32>,
+    of: &Recommender,
+) -> Value {
     let exploration = config.map(|config| &config.item_exploration_config).filter(|map| !map.is_empty());
     let metadata = config.and_then(|config| config.enable_metadata_with_recommendations);
     Shape::new()
         .with_some("itemExplorationConfig", exploration.map(strings))
         .with("minRecommendationRequestsPerSecond", min_requests_per_second.unwrap_or(1))
+        .with_some("trainingDataConfig", of.training_data_config.as_ref().map(choices::columns_value))
         .with_some("enableMetadataWithRecommendations", metadata)
         .into()
 }

@@ -34,6 +34,8 @@ pub struct CreateSolution {
     pub config: Option<SolutionConfig>,
     /// Whether it trains by itself.
     pub perform_auto_training: bool,
+    /// Whether it goes on from the version before between whole trainings.
+    pub perform_incremental_update: bool,
 }
 
 impl CreateSolution {
@@ -42,8 +44,7 @@ impl CreateSolution {
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
         let name = members.required("name", Member::name)?;
         let dataset_group = members.required("datasetGroupArn", Member::arn)?;
-        members.optional("performIncrementalUpdate", Member::flag)?;
-        members.not_available("performIncrementalUpdate", "the incremental update of a model")?;
+        let incremental = members.optional("performIncrementalUpdate", Member::flag)?;
         let search = tuning::search(members)?;
         let recipe = recipe(members, search)?;
         let event_type = members.optional("eventType", |m| m.sized_text(0, EVENT_TYPE_CHARS_MAX))?;
@@ -60,7 +61,16 @@ impl CreateSolution {
         tuning::agree(search, config.as_ref())?;
         // Notebooks send an empty event type where they mean none.
         let event_type = event_type.filter(|text| !text.is_empty());
-        Ok(Self { name, dataset_group, recipe, search, event_type, config, perform_auto_training })
+        Ok(Self {
+            name,
+            dataset_group,
+            recipe,
+            search,
+            event_type,
+            config,
+            perform_auto_training,
+            perform_incremental_update: incremental.unwrap_or(false),
+        })
     }
 }
 
@@ -71,6 +81,8 @@ pub struct UpdateSolution {
     pub solution: Arn,
     /// Whether it trains by itself.
     pub perform_auto_training: Option<bool>,
+    /// Whether it goes on from the version before between whole trainings.
+    pub perform_incremental_update: Option<bool>,
     /// How often.
     pub auto_training_config: Option<AutoTrainingConfig>,
     /// Which event types count.
@@ -81,8 +93,7 @@ impl UpdateSolution {
     /// Checks the request.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
         let solution = members.required("solutionArn", Member::arn)?;
-        members.optional("performIncrementalUpdate", Member::flag)?;
-        members.not_available("performIncrementalUpdate", "the incremental update of a model")?;
+        let perform_incremental_update = members.optional("performIncrementalUpdate", Member::flag)?;
         let perform_auto_training = members.optional("performAutoTraining", Member::flag)?;
         let config = members.optional("solutionUpdateConfig", |config| {
             let config = config.object()?;
@@ -90,7 +101,13 @@ impl UpdateSolution {
             Ok((auto_training, config.optional("eventsConfig", choices::events_config)?.flatten()))
         })?;
         let (auto_training_config, events_config) = config.unwrap_or_default();
-        Ok(Self { solution, perform_auto_training, auto_training_config, events_config })
+        Ok(Self {
+            solution,
+            perform_auto_training,
+            perform_incremental_update,
+            auto_training_config,
+            events_config,
+        })
     }
 }
 
@@ -114,12 +131,6 @@ fn recipe(members: &Members<'_>, search: Search) -> Result<Option<Arn>, ApiError
 
 fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
     let members = member.object()?;
-    for (part, what) in [
-        ("optimizationObjective", "an optimization objective"),
-        ("trainingDataConfig", "the choice of training columns"),
-    ] {
-        members.not_available(part, what)?;
-    }
     let parameters =
         |name| Ok::<_, ApiError>(members.optional(name, Member::parameters)?.unwrap_or_default());
     Ok(SolutionConfig {
@@ -132,6 +143,10 @@ fn solution_config(member: &Member<'_>) -> Result<SolutionConfig, ApiError> {
             .optional("autoMLConfig", tuning::auto_ml_config)?
             .filter(|c| *c != Default::default()),
         events_config: members.optional("eventsConfig", choices::events_config)?.flatten(),
+        training_data_config: members
+            .optional("trainingDataConfig", choices::training_data_config)?
+            .flatten(),
+        optimization_objective: members.optional("optimizationObjective", choices::objective)?.flatten(),
     })
 }
 
@@ -168,6 +183,11 @@ pub(crate) fn config_value(config: &SolutionConfig) -> Value {
         .with_some("hpoConfig", config.hpo_config.as_ref().map(tuning::hpo_value))
         .with_some("autoMLConfig", config.auto_ml_config.as_ref().map(tuning::auto_ml_value))
         .with_some("eventsConfig", config.events_config.as_ref().map(choices::events_value))
+        .with_some("trainingDataConfig", config.training_data_config.as_ref().map(choices::columns_value))
+        .with_some(
+            "optimizationObjective",
+            config.optimization_objective.as_ref().map(choices::objective_value),
+        )
         .into()
 }
 
@@ -196,7 +216,7 @@ fn update(update: &SolutionUpdate) -> Value {
     Shape::new()
         .with_some("solutionUpdateConfig", given.then_some(config))
         .with_some("performAutoTraining", update.perform_auto_training)
-        .with("performIncrementalUpdate", false)
+        .with_some("performIncrementalUpdate", update.perform_incremental_update)
         .lifecycle(&update.lifecycle)
         .into()
 }
@@ -212,7 +232,7 @@ pub fn describe(solution: &Solution, latest: Option<&SolutionVersion>, best_reci
         .with("performHPO", solution.search.hpo)
         .with("performAutoML", solution.search.auto_ml)
         .with("performAutoTraining", solution.perform_auto_training)
-        .with("performIncrementalUpdate", false)
+        .with("performIncrementalUpdate", solution.perform_incremental_update)
         .with_some("eventType", solution.event_type.as_deref())
         .with_some("solutionConfig", effective_config(solution))
         .with_some("autoMLResult", best_recipe.map(|arn| Shape::new().arn("bestRecipeArn", arn)))

@@ -48,7 +48,7 @@ pub fn describe(version: &SolutionVersion) -> Value {
         .with_some("recipeArn", chosen.then(|| version.recipe.as_str()))
         .with("performHPO", version.search.hpo)
         .with("performAutoML", version.search.auto_ml)
-        .with("performIncrementalUpdate", false)
+        .with("performIncrementalUpdate", version.perform_incremental_update)
         .with_some("eventType", version.event_type.as_deref())
         .with_some("solutionConfig", version.config.as_ref().map(crate::solution::config_value))
         .with_some("tunedHPOParams", version.tuned.as_ref().map(|_| tuning::tuned_value(version)))

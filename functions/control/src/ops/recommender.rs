@@ -15,8 +15,8 @@ use wire::{Member, Members};
 use super::Output;
 use super::campaign::exploration;
 use super::solution_version::filled;
-use crate::Control;
 use crate::pages::List;
+use crate::{Control, training_choices};
 
 const LIST: List<Recommender> = List {
     key: "recommenders",
@@ -33,6 +33,10 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     let use_case = of_domain(&request.recipe, &group.value)?;
     let config = serving_config(&request.recipe, request.config.clone(), None)?;
+    let training_data_config = request.config.training_data.filter(|columns| !columns.is_empty());
+    if let Some(columns) = &training_data_config {
+        training_choices::columns_fit(control, &request.dataset_group, &[], columns).await?;
+    }
     let mut parents = vec![group.row];
     parents.push(filled(control, &request.dataset_group, DatasetType::Interactions).await?.row);
     if use_case.needs_items {
@@ -52,7 +56,12 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         attempts: 0,
         lifecycle: Lifecycle::pending((control.clock)()),
     };
-    let recommender = Recommender { dataset_group: request.dataset_group, recipe: request.recipe, serves };
+    let recommender = Recommender {
+        dataset_group: request.dataset_group,
+        recipe: request.recipe,
+        training_data_config,
+        serves,
+    };
     control.create_and_launch(recommender, tags, parents, Job::Deploy(arn.clone())).await?;
     Ok(Some(Shape::new().arn("recommenderArn", &arn).into()))
 }
@@ -125,12 +134,20 @@ pub async fn list(control: &Control, members: &Members<'_>) -> Output {
     LIST.page(control, members).await
 }
 
-/// `UpdateRecommender`. The present lists are served until those of the new configuration are published.
+/// `UpdateRecommender`. The present lists are served until those of the new configuration are published. Other
+/// training columns make a new version, which is trained once that is done.
 pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     let request = UpdateRecommender::parse(members)?;
     let now = (control.clock)();
+    if let Some(columns) = &request.config.training_data {
+        let found: Recommender = control.find(&request.recommender).await?;
+        training_choices::columns_fit(control, &found.dataset_group, &[], columns).await?;
+    }
     change(control, &request.recommender, |recommender| {
         must_be(recommender, Status::Active, "updated")?;
+        if let Some(columns) = &request.config.training_data {
+            recommender.training_data_config = Some(columns.clone()).filter(|columns| !columns.is_empty());
+        }
         let before = recommender.serves.config.as_ref();
         let config = serving_config(&recommender.recipe, request.config.clone(), before)?;
         let change = Change {

@@ -35,7 +35,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
 }
 
 /// A schema error says itself what is wrong, where, and how to mend it.
-pub(super) fn refused(error: dataset::schema::SchemaError) -> ApiError {
+pub(crate) fn refused(error: dataset::schema::SchemaError) -> ApiError {
     ApiError::invalid(error.to_string())
 }
 

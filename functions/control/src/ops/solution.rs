@@ -2,7 +2,7 @@
 
 use domain::events_config;
 use domain::recipes::Recipe;
-use domain::resource::{DatasetGroup, Solution, SolutionUpdate, SolutionVersion};
+use domain::resource::{DatasetGroup, Solution, SolutionConfig, SolutionUpdate, SolutionVersion};
 use domain::{ApiError, Arn, Lifecycle, Resource, ResourceKind, Status, tuning, use_cases};
 use lifecycle::auto_training::{Occasion, version_for};
 use lifecycle::{rules, version};
@@ -12,8 +12,8 @@ use wire::solution::{self as shapes, CreateSolution, UpdateSolution};
 use wire::{Member, Members};
 
 use super::Output;
-use crate::Control;
 use crate::pages::List;
+use crate::{Control, training_choices};
 
 const LIST: List<Solution> = List {
     key: "solutions",
@@ -34,7 +34,11 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let searched = tuning::candidates(request.search, recipe, request.config.as_ref())?;
     let recipes: Vec<&Recipe> = searched.iter().map(|one| one.recipe).chain([recipe]).collect();
     events_config::agree(request.event_type.as_deref(), request.config.as_ref(), &recipes)?;
+    if request.perform_incremental_update {
+        can_go_on(request.perform_auto_training, &recipes)?;
+    }
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
+    training_choices::fit(control, &request.dataset_group, &recipes, request.config.as_ref()).await?;
     let quota = control.quotas.solutions_per_group;
     control.room_for("solution", ResourceKind::Solution, Some(&request.dataset_group), quota).await?;
     let solution = Solution {
@@ -46,6 +50,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         event_type: request.event_type,
         config: request.config,
         perform_auto_training: request.perform_auto_training,
+        perform_incremental_update: request.perform_incremental_update,
         latest_update: None,
         lifecycle: Lifecycle::active((control.clock)()),
     };
@@ -101,6 +106,11 @@ pub async fn describe(control: &Control, members: &Members<'_>) -> Output {
 pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     let request = UpdateSolution::parse(members)?;
     let now = (control.clock)();
+    if request.events_config.is_some() {
+        let solution: Solution = control.find(&request.solution).await?;
+        let config = SolutionConfig { events_config: request.events_config.clone(), ..Default::default() };
+        training_choices::fit(control, &solution.dataset_group, &[], Some(&config)).await?;
+    }
     let updated = control
         .resources
         .update(&request.solution, |solution: &mut Solution| {
@@ -114,9 +124,16 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
                 solution.config.get_or_insert_default().events_config = Some(events.clone());
                 events_agree(solution)?;
             }
+            if let Some(incremental) = request.perform_incremental_update {
+                solution.perform_incremental_update = incremental;
+                if incremental {
+                    can_go_on(solution.perform_auto_training, &recipes_of(solution)?)?;
+                }
+            }
             solution.latest_update = Some(SolutionUpdate {
                 perform_auto_training: request.perform_auto_training,
                 auto_training_config: request.auto_training_config.clone(),
+                perform_incremental_update: request.perform_incremental_update,
                 events_config: request.events_config.clone(),
                 lifecycle: Lifecycle::active(now),
             });
@@ -136,11 +153,33 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
 
 /// Whether the event types of a solution go together with the rest of it.
 fn events_agree(solution: &Solution) -> Result<(), ApiError> {
+    events_config::agree(solution.event_type.as_deref(), solution.config.as_ref(), &recipes_of(solution)?)
+}
+
+/// What a solution may train.
+fn recipes_of(solution: &Solution) -> Result<Vec<&'static Recipe>, ApiError> {
     let config = solution.config.as_ref();
     let recipe = version::trained_recipe(solution.recipe.as_ref(), config)?;
     let searched = tuning::candidates(solution.search, recipe, config)?;
-    let recipes: Vec<&Recipe> = searched.iter().map(|one| one.recipe).chain([recipe]).collect();
-    events_config::agree(solution.event_type.as_deref(), config, &recipes)
+    Ok(searched.iter().map(|one| one.recipe).chain([recipe]).collect())
+}
+
+/// Whether there is something that goes on from version to version: automatic training, of weights.
+fn can_go_on(perform_auto_training: bool, recipes: &[&Recipe]) -> Result<(), ApiError> {
+    if !perform_auto_training {
+        return Err(ApiError::invalid(
+            "'performIncrementalUpdate' is true, but automatic training is off, so nothing would go on by itself: set \
+             'performAutoTraining' to true, or ask for versions with CreateSolutionVersion and trainingMode UPDATE.",
+        ));
+    }
+    match recipes.iter().find(|recipe| !recipe.allows_update()) {
+        Some(recipe) => Err(ApiError::invalid(format!(
+            "'performIncrementalUpdate' is true, but {} has no weights to go on from: leave it out, a whole training \
+             takes no longer.",
+            recipe.arn()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `ListSolutions`.

@@ -50,15 +50,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     };
     let full = version::pending(&solution, asked)?;
     let version = match before {
-        // What a search has found stays; searching again is a training from scratch.
-        Some(before) => SolutionVersion {
-            recipe: before.recipe,
-            hyperparameters: before.hyperparameters,
-            tuned: before.tuned,
-            training_mode: TrainingMode::Update,
-            updates: Some(before.arn),
-            ..full
-        },
+        Some(before) => version::updating(full, before),
         None => full,
     };
     let arn = version.arn.clone();

@@ -1,6 +1,6 @@
 //! From parts to histories.
 
-use dataset::{EventFilter, Manifest, MemorySink, read_columns, read_interactions};
+use dataset::{EventFilter, Manifest, MemorySink, TypeRule, read_columns, read_interactions};
 use domain::resource::DatasetType;
 
 use crate::helpers::*;
@@ -91,6 +91,48 @@ fn filters_keep_what_passes_and_ids_of_nothing_else() {
         EventFilter { event_type: Some("Buy".into()), value_threshold: None, ..EventFilter::default() };
     let data = read_interactions(parts(&events()), &none).unwrap();
     assert!(data.is_empty() && data.users.is_empty() && data.items.is_empty());
+}
+
+#[test]
+fn each_event_type_has_a_threshold_and_a_weight_of_its_own() {
+    let rule = |event_type: &str, value_threshold, weight| TypeRule {
+        event_type: event_type.into(),
+        value_threshold,
+        weight,
+    };
+    let types = vec![rule("watch", Some(4.0), 1.0), rule("Click", None, 0.25)];
+    let filter = EventFilter { types, ..EventFilter::default() };
+    let data = read_interactions(parts(&events()), &filter).unwrap();
+    let found: Vec<_> = data
+        .histories()
+        .zip(data.spans())
+        .map(|(history, span)| {
+            let weights = &data.weights().unwrap()[span.start as usize..span.end as usize];
+            let names = history.items.iter().map(|&item| data.items.id(item));
+            names.zip(weights.iter().copied()).collect::<Vec<_>>()
+        })
+        .collect();
+    // What has no type, or no value where one is asked for, does not count; weights follow the times.
+    assert_eq!(found, [vec![("nobody", 0.25)], vec![("a", 1.0), ("c", 0.25), ("late", 1.0)]]);
+    for (event_type, value, kept) in [
+        ("WATCH", Some(4.0), true),
+        ("watch", Some(3.9), false),
+        ("watch", None, false),
+        ("click", None, true),
+        ("buy", Some(9.0), false),
+    ] {
+        assert_eq!(filter.keeps(event_type, value), kept, "{event_type} {value:?}");
+    }
+}
+
+#[test]
+fn a_threshold_as_it_is_written_reaches_the_same_number_in_a_column_of_32_bits() {
+    let csv = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\nu,i,1,Watch,0.7\nu,j,2,Watch,0.69\n";
+    let (outcome, sink) = import_files(&[("data.csv", csv.as_bytes())], EVENTS, &options(0));
+    outcome.unwrap();
+    let rule = TypeRule { event_type: "Watch".into(), value_threshold: Some(0.7), weight: 1.0 };
+    let filter = EventFilter { types: vec![rule], ..EventFilter::default() };
+    assert_eq!(histories(&sink, &filter), [("u".to_owned(), named(&[("i", 1)]))]);
 }
 
 #[test]

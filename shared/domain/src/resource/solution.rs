@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::arn::Arn;
 use crate::events_config::EventsConfig;
 use crate::hyperparameters::Hyperparameters;
+use crate::objective::OptimizationObjective;
 use crate::schedule::Schedule;
 use crate::status::Lifecycle;
 use crate::time::EpochMillis;
+use crate::training_columns::TrainingDataConfig;
 use crate::training_data::TrainingData;
 use crate::tuning::{AutoMlConfig, HpoConfig, Search, Tuned};
 
@@ -38,6 +40,12 @@ pub struct SolutionConfig {
     /// Which event types are trained on, and how much each counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_config: Option<EventsConfig>,
+    /// Which columns teach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training_data_config: Option<TrainingDataConfig>,
+    /// What is maximized beside relevance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimization_objective: Option<OptimizationObjective>,
 }
 
 /// `autoTrainingConfig`, as the caller gave it.
@@ -56,6 +64,9 @@ pub struct SolutionUpdate {
     pub perform_auto_training: Option<bool>,
     /// How often, where that was asked.
     pub auto_training_config: Option<AutoTrainingConfig>,
+    /// Whether versions between whole trainings go on from the one before; nothing where that was not asked.
+    #[serde(default)]
+    pub perform_incremental_update: Option<bool>,
     /// Which event types count from the next version on, where that was asked.
     #[serde(default)]
     pub events_config: Option<EventsConfig>,
@@ -83,6 +94,10 @@ pub struct Solution {
     pub config: Option<SolutionConfig>,
     /// Off unless the caller asked for it: on a self-hosted account an unasked training is a bill.
     pub perform_auto_training: bool,
+    /// Whether what trains by itself between the whole trainings of the schedule goes on from the version
+    /// before.
+    #[serde(default)]
+    pub perform_incremental_update: bool,
     /// The latest change.
     #[serde(default)]
     pub latest_update: Option<SolutionUpdate>,
@@ -188,6 +203,9 @@ pub struct SolutionVersion {
     pub hyperparameters: Hyperparameters,
     /// FULL or UPDATE.
     pub training_mode: TrainingMode,
+    /// Copied from the solution, for an UPDATE that the solution itself asked for.
+    #[serde(default)]
+    pub perform_incremental_update: bool,
     /// Who asked for it.
     #[serde(default)]
     pub training_type: TrainingType,

@@ -25,6 +25,7 @@ pub fn model(items: usize, e: usize, h: usize, random: &mut Random) -> HrnnModel
         last: normal(e, e, 0.1),
         average: normal(e, e, 0.1),
         average_rate: 0.05,
+        tilt: None,
         sides: None,
     }
 }

@@ -374,6 +374,7 @@ fn extract(
         last: Array2::from_shape_fn((e, e), |(i, j)| dense[at.last + i * ep + j]),
         average: Array2::from_shape_fn((e, e), |(i, j)| dense[at.average + i * ep + j]),
         average_rate: config.average_rate,
+        tilt: None,
         sides: None,
     }
 }

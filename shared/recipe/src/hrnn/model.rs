@@ -35,6 +35,8 @@ pub struct HrnnModel {
     pub average: Array2<f32>,
     /// How fast the average moves.
     pub average_rate: f32,
+    /// What an objective beside relevance has added to `bias` and `prior`, if there is one.
+    pub tilt: Option<Array1<f32>>,
     /// What it knows of users and events, if it was trained with metadata. That of items is in `items`.
     pub sides: Option<Sides>,
 }
@@ -154,7 +156,7 @@ impl HrnnModel {
 #[cfg(test)]
 impl HrnnModel {
     /// Of normal weights of that deviation, for tests: `e` numbers for an item, `h` hidden ones.
-    pub(super) fn random(items: usize, e: usize, h: usize, deviation: f32, seed: u64) -> Self {
+    pub(crate) fn random(items: usize, e: usize, h: usize, deviation: f32, seed: u64) -> Self {
         let mut random = training::random::Random::new(seed);
         let mut normal =
             |rows, columns| Array2::from_shape_fn((rows, columns), |_| deviation * random.normal());
@@ -172,6 +174,7 @@ impl HrnnModel {
             last: normal(e, e),
             average: normal(e, e),
             average_rate: 0.1,
+            tilt: None,
             sides: None,
         }
     }

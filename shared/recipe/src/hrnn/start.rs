@@ -85,7 +85,8 @@ impl Start<'_> {
             if row.iter().any(|&value| value != 0.0) {
                 let start = number as usize * ep;
                 weights.input[start..start + e].iter_mut().zip(row).for_each(|(to, &from)| *to = from);
-                weights.bias[number as usize] = model.bias[known as usize];
+                let tilt = model.tilt.as_ref().map_or(0.0, |tilt| tilt[known as usize]);
+                weights.bias[number as usize] = model.bias[known as usize] - tilt;
             }
         }
         Ok(())

@@ -48,7 +48,7 @@ impl HrnnModel {
         };
         let vector =
             |name, values: &Array1<f32>| Tensor { name, shape: vec![values.len()], values: values.to_vec() };
-        vec![
+        let mut tensors = vec![
             matrix("items", &self.items),
             vector("bias", &self.bias),
             vector("prior", &self.prior),
@@ -62,7 +62,9 @@ impl HrnnModel {
             matrix("query.last", &self.last),
             matrix("query.average", &self.average),
             Tensor { name: "query.average_rate", shape: vec![1], values: vec![self.average_rate] },
-        ]
+        ];
+        tensors.extend(self.tilt.as_ref().map(|tilt| vector(TILT, tilt)));
+        tensors
     }
 
     /// A model from its tensors: `get` gives shape and floats of a name.
@@ -105,10 +107,14 @@ impl HrnnModel {
             last: matrix("query.last", e, e)?,
             average: matrix("query.average", e, e)?,
             average_rate: take("query.average_rate", &[1])?[0],
+            tilt: get(TILT).map(|_| vector(TILT, v)).transpose()?,
             sides: None,
         })
     }
 }
+
+/// Name of the tensor of an objective beside relevance.
+const TILT: &str = "objective";
 
 /// Names of the tensors of metadata.
 const SIDES: [&str; 4] = ["metadata.items", "metadata.users", "metadata.events", "metadata.requests"];

@@ -27,6 +27,7 @@ async fn solution(app: &App) -> Arn {
         event_type: None,
         config: None,
         perform_auto_training: true,
+        perform_incremental_update: false,
         latest_update: None,
         lifecycle: Lifecycle::active(EpochMillis::now()),
     };

@@ -22,6 +22,7 @@ async fn asked_for(app: &App, use_case: &str) -> Arn {
     let recommender = Recommender {
         dataset_group: group(),
         recipe: use_cases::find_by_name(use_case).unwrap().recipe.arn(),
+        training_data_config: None,
         serves: Campaign {
             arn: arn.clone(),
             name: "films".into(),
