@@ -162,6 +162,43 @@ def test_no_wildcard_action_and_no_wildcard_resource_without_a_written_reason():
     assert len(wild) == TEXT.count('Resource: "*"')
 
 
+def under(condition, value):
+    """What is there where a condition of the template holds."""
+    return [inner["Fn::If"][1] for inner in walk(value) if isinstance(inner, dict) and inner.get("Fn::If", [""])[0] == condition]
+
+
+def test_a_key_of_the_account_encrypts_all_that_is_kept_and_whoever_reads_it_may_use_it():
+    key = {"Ref": "KmsKeyArn"}
+    for table in of_type("AWS::DynamoDB::Table").values():
+        assert under("HasKey", table["SSESpecification"]) == [{"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}]
+    for bucket in of_type("AWS::S3::Bucket").values():
+        (rule,) = under("HasKey", bucket["BucketEncryption"])
+        by_default = rule["ServerSideEncryptionByDefault"]
+        assert (by_default, rule["BucketKeyEnabled"]) == ({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, True)
+    for group in of_type("AWS::Logs::LogGroup").values():
+        assert under("HasKey", group["KmsKeyId"]) == [key]
+    # Whatever statement lets somebody at a table or an object stands in a document that lets them at the key.
+    for name, resource in RESOURCES.items():
+        for document in (value for value in walk(resource) if isinstance(value, dict) and "Statement" in value):
+            actions = [action for value in walk(document["Statement"]) if isinstance(value, dict) and value.get("Effect") == "Allow"
+                       for action in walk(value.get("Action", [])) if isinstance(action, str)]  # fmt: skip
+            kept = {action.split(":")[0] for action in actions} & {"dynamodb", "s3"}
+            if not kept:
+                continue
+            (allowed,) = under("HasKey", document["Statement"])
+            assert allowed["Resource"] == key and {"kms:Decrypt", "kms:GenerateDataKey"} <= set(allowed["Action"]), name
+            through = {service["Fn::Sub"].split(".")[0] for service in allowed["Condition"]["StringEquals"]["kms:ViaService"]}
+            assert through == kept, name
+
+
+def test_only_the_keys_that_are_named_open_files_of_callers_and_only_for_who_writes_them():
+    found = [(name, allowed) for name, resource in RESOURCES.items() for allowed in under("HasDataKeys", resource)]
+    ((name, allowed),) = found
+    assert name == "StoragePolicy" and allowed["Resource"] == {"Ref": "DataKeyArns"}
+    assert set(allowed["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert allowed["Condition"] == {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}
+
+
 def test_every_asynchronous_path_has_somewhere_to_put_what_fails():
     for name, properties in of_type("AWS::Serverless::Function").items():
         asynchronous = name in ("IngestFunction", "WorkflowFunction")
