@@ -15,6 +15,7 @@ import watched
 from stack import REGION, ROOT, wait
 
 ROLE = "arn:aws:iam::000000000000:role/PersonalizeRole"
+KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 HRNN = "arn:aws:personalize:::recipe/aws-hrnn"
 
 
@@ -288,11 +289,15 @@ def test_batch_inference_answers_each_file(personalize, stack, campaign):
         solutionVersionArn=campaign["version"],
         numResults=3,
         jobInput={"s3DataSource": {"path": f"s3://{stack.bucket}/asked/"}},
-        jobOutput={"s3DataDestination": {"path": f"s3://{stack.bucket}/answered/"}},
+        jobOutput={"s3DataDestination": {"path": f"s3://{stack.bucket}/answered/", "kmsKeyArn": KEY}},
         roleArn=ROLE,
     )["batchInferenceJobArn"]
     ended = wait(personalize.describe_batch_inference_job, "batchInferenceJob", batchInferenceJobArn=job)
     assert ended["status"] == "ACTIVE", ended.get("failureReason")
+    assert ended["jobOutput"]["s3DataDestination"]["kmsKeyArn"] == KEY
+    for name in ("a.json.out", "b.json.out", "_CHECK"):
+        head = stack.s3.head_object(Bucket=stack.bucket, Key=f"answered/{name}")
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", KEY), name
     lines = stack.s3.get_object(Bucket=stack.bucket, Key="answered/b.json.out")["Body"].read().splitlines()
     answers = [json.loads(line) for line in lines]
     assert [answer["input"]["userId"] for answer in answers] == ["u3", "stranger"]

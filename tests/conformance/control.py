@@ -140,6 +140,11 @@ def inference_request(w, version=None, **more):
     return {**request, "batchInferenceJobMode": "BATCH_INFERENCE", **more}
 
 
+def themed(w, **more):
+    request = w.batch_request(w.similar_version, "items.json", filterArn=w.plain_filter, numResults=5, tags=TAGS)
+    return {**request, **more}
+
+
 def segment_request(w, version=None):
     version = version or w.segment_version
     return w.batch_request(version, "items.json", filterArn=w.user_filter, numResults=5, tags=TAGS)
@@ -361,9 +366,9 @@ CONTROL = [
         provoke=simply(lambda w: inference_request(w, w.stopped)),
         variants={
             "rankingInfluence": lambda w: inference_request(
-                w, batchInferenceJobConfig={"rankingInfluence": {"POPULARITY": 0.5}}
+                w, w.ranking_version, batchInferenceJobConfig={"rankingInfluence": {"POPULARITY": 0.5}}
             ),
-            "THEME_GENERATION": lambda w: inference_request(
+            "THEME_GENERATION": lambda w: themed(
                 w,
                 batchInferenceJobMode="THEME_GENERATION",
                 themeGenerationConfig={"fieldsForThemeGeneration": {"itemName": "GENRES"}},

@@ -298,6 +298,10 @@ class World:
         return self.version_of(self.fresh_solution(RECIPES + "aws-personalized-ranking", solutionConfig=SMALL))
 
     @once
+    def similar_version(self):
+        return self.version_of(self.fresh_solution(RECIPES + "aws-similar-items"))
+
+    @once
     def segment_version(self):
         return self.version_of(self.fresh_solution(RECIPES + "aws-item-affinity", solutionConfig=SMALL))
 

@@ -67,6 +67,8 @@ def good(w):
     }
 
 
+KEY = "arn:aws:kms:us-east-1:000000000000:key/x"
+
 # Operation, what is changed in the good request (None removes a member), a word of the message.
 BROKEN = [
     *[("CreateDatasetGroup", {"name": name}, "name") for name in BAD_NAMES],
@@ -74,7 +76,7 @@ BROKEN = [
     ("CreateDatasetGroup", {"roleArn": "arn:aws:iam::1:role/x"}, "roleArn"),
     ("CreateDatasetGroup", {"roleArn": "r" * 257}, "roleArn"),
     ("CreateDatasetGroup", {"domain": "GAMES"}, "domain"),
-    ("CreateDatasetGroup", {"kmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/x", "roleArn": ROLE}, "kmsKeyArn"),
+    ("CreateDatasetGroup", {"kmsKeyArn": KEY, "roleArn": ROLE}, "KmsKeyArn of the template"),
     *[
         ("CreateDatasetGroup", {"tags": tags}, word)
         for tags, word in [
@@ -177,6 +179,12 @@ BROKEN = [
         "1 to 30",
     ),
     ("CreateCampaign", {"campaignConfig": {"rankingInfluence": {"POPULARITY": 0.5}}}, "rankingInfluence"),
+    ("CreateCampaign", {"campaignConfig": {"rankingInfluence": {"POPULARITY": 2}}}, "less than or equal to 1"),
+    (
+        "CreateBatchInferenceJob",
+        {"batchInferenceJobConfig": {"rankingInfluence": {"FRESHNESS": 0.5}}},
+        "no shares of the catalogue",
+    ),
     ("CreateCampaign", {"campaignConfig": {"itemExplorationConfig": {"explorationWeight": "0.3"}}}, "explore"),
     ("UpdateCampaign", {"minProvisionedTPS": 0}, "minProvisionedTPS"),
     ("UpdateCampaign", {"campaignArn": "campaign"}, "campaignArn"),
@@ -190,14 +198,26 @@ BROKEN = [
     ("CreateFilter", {"filterExpression": ""}, "filterExpression"),
     ("CreateFilter", {"filterExpression": "x" * 2_501}, "filterExpression"),
     ("CreateFilter", {"filterExpression": "EXCLUDE"}, "Invalid Expression at character 8"),
-    ("CreateBatchInferenceJob", {"batchInferenceJobMode": "THEME_GENERATION"}, "THEME_GENERATION"),
+    ("CreateBatchInferenceJob", {"batchInferenceJobMode": "THEME_GENERATION"}, "themeGenerationConfig"),
+    (
+        "CreateBatchInferenceJob",
+        {
+            "batchInferenceJobMode": "THEME_GENERATION",
+            "themeGenerationConfig": {"fieldsForThemeGeneration": {"itemName": "TITLE"}},
+        },
+        "aws-similar-items",
+    ),
     (
         "CreateBatchInferenceJob",
         {"themeGenerationConfig": {"fieldsForThemeGeneration": {"itemName": "TITLE"}}},
-        "themeGenerationConfig",
+        "batchInferenceJobMode",
     ),
     ("CreateBatchInferenceJob", {"jobInput": {"s3DataSource": {"path": "users.json"}}}, "Invalid S3 input path"),
     ("CreateBatchInferenceJob", {"jobInput": {"s3DataSource": {}}}, "jobInput.s3DataSource.path"),
+    *[
+        ("CreateBatchInferenceJob", {part: {place: {"path": "s3://conformance/x/", "kmsKeyArn": KEY}}}, "without AWS KMS")
+        for part, place in (("jobInput", "s3DataSource"), ("jobOutput", "s3DataDestination"))
+    ],
     ("CreateBatchInferenceJob", {"jobOutput": {"s3DataDestination": {"path": "out/"}}}, "Invalid S3 output path"),
     (
         "CreateBatchInferenceJob",

@@ -315,7 +315,7 @@ def test_it_blocks_the_deletion_of_its_group(personalize, unique):
                 "metricsOutputConfig": {
                     "roleArn": ROLE,
                     "s3DataDestination": {
-                        "path": "s3://attributed/",
+                        "path": "s3://attributed/x/",
                         "kmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/x",
                     },
                 }

@@ -15,7 +15,9 @@ use aws_sdk_dynamodb::error::BoxError as SdkError;
 use campaign::{BoxFuture, Campaign, LiveScorer, Question, Shown};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, SolutionVersion, TrainingMode, TrainingType};
-use domain::{ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status, TrainingData};
+use domain::{
+    ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slots, Status, Steering, TrainingData,
+};
 use embedded::Embedded;
 use futures::stream;
 use serde_json::json;
@@ -65,6 +67,7 @@ impl LiveScorer for NoModel {
     fn explain<'a>(
         &'a self,
         _: &'a Arn,
+        _: &'a Steering,
         _: &'a str,
         _: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {

@@ -1,6 +1,6 @@
 //! Which version a campaign serves, remembered for a moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use domain::recipes::{self, Recipe};
 use domain::recommender::Serving;
 use domain::resource::{Campaign, CampaignConfig, SolutionVersion};
 use domain::use_cases::{self, UseCase};
-use domain::{ApiError, Arn, ErrorKind, Slot, Status};
+use domain::{ApiError, Arn, ErrorKind, Slot, Status, Steering};
 use store::{ListKey, Lists, Resources, Shelf, StoredList};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -32,8 +32,8 @@ pub struct Deployed {
     pub recipe: &'static Recipe,
     /// What that is for, where it is a use case of a domain.
     pub use_case: Option<&'static UseCase>,
-    /// `itemExplorationConfig` of the campaign.
-    pub exploration: BTreeMap<String, String>,
+    /// What the campaign lets weigh in lists besides the version.
+    pub steering: Steering,
     /// Whether requests may ask for columns of Items.
     pub shows_metadata: bool,
     /// What unknown users and items get. A version's lists never change, so it is read once.
@@ -53,10 +53,9 @@ impl Deployed {
 
     /// Whether it is what a campaign serves, and as the campaign is configured.
     fn is_of(&self, campaign: &Campaign) -> bool {
-        let exploration = campaign.config.as_ref().map(|config| &config.item_exploration_config);
         self.version == campaign.solution_version
             && self.slot == campaign.slots.serving
-            && self.exploration == *exploration.unwrap_or(&BTreeMap::new())
+            && self.steering == steering(campaign.config.as_ref())
             && self.shows_metadata == shows_metadata(campaign)
     }
 
@@ -156,7 +155,7 @@ impl Deployments {
         let recipe = recipes::find(&version.value.recipe).ok_or_else(|| {
             ApiError::internal(format!("{arn} has the unknown recipe {}", version.value.recipe))
         })?;
-        let exploration = config.map(|config| config.item_exploration_config).unwrap_or_default();
+        let steering = steering(config.as_ref());
         let (slot, cold) = (slots.serving, OnceCell::new());
         let dataset_group = version.value.dataset_group;
         let use_case = use_cases::find_by_name(recipe.name);
@@ -167,11 +166,15 @@ impl Deployments {
             dataset_group,
             recipe,
             use_case,
-            exploration,
+            steering,
             shows_metadata,
             cold,
         }))
     }
+}
+
+fn steering(config: Option<&CampaignConfig>) -> Steering {
+    config.map(CampaignConfig::steering).unwrap_or_default()
 }
 
 fn shows_metadata(campaign: &Campaign) -> bool {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::resource::AppliedFilter;
-use domain::{ApiError, Arn, ErrorKind};
+use domain::{ApiError, Arn, ErrorKind, Steering};
 use store::{Lists, Resources, StoredList};
 use wire::{HttpReply, rest_json};
 
@@ -50,8 +50,8 @@ pub struct Question<'a> {
     pub num_results: usize,
     /// The context of the request.
     pub context: &'a BTreeMap<String, String>,
-    /// `itemExplorationConfig` of the campaign.
-    pub exploration: &'a BTreeMap<String, String>,
+    /// What the campaign lets weigh besides the version.
+    pub steering: &'a Steering,
     /// What to put in order, instead of the best of all.
     pub input_list: Option<&'a [String]>,
     /// What may be answered.
@@ -85,6 +85,7 @@ pub trait LiveScorer: Send + Sync {
     fn explain<'a>(
         &'a self,
         version: &'a Arn,
+        steering: &'a Steering,
         user: &'a str,
         items: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>>;

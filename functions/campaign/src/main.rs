@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Question, Shown};
-use domain::{ApiError, Arn};
+use domain::{ApiError, Arn, Steering};
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, required};
 use lambda_kit::gate::Gate;
@@ -62,16 +62,17 @@ impl LiveScorer for Live {
         question: Question<'a>,
     ) -> BoxFuture<'a, Result<StoredList, ApiError>> {
         Box::pin(async move {
-            let question = json!({
+            let mut asked = json!({
                 "userId": question.user_id,
                 "itemId": question.item_id,
                 "numResults": question.num_results,
                 "context": question.context,
-                "exploration": question.exploration,
+                "exploration": question.steering.exploration,
                 "inputList": question.input_list,
                 "filter": question.filter,
             });
-            let payload = json!({ "step": "Score", "arn": version, "question": question });
+            weigh(&mut asked, question.steering);
+            let payload = json!({ "step": "Score", "arn": version, "question": asked });
             let answer = invoke(&self.aws, &self.function, &payload).await.map_err(ApiError::internal)?;
             told(&answer, "items")?;
             list(&answer).map_err(ApiError::internal)
@@ -95,14 +96,24 @@ impl LiveScorer for Live {
     fn explain<'a>(
         &'a self,
         version: &'a Arn,
+        steering: &'a Steering,
         user: &'a str,
         items: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {
         Box::pin(async move {
-            let payload = json!({ "step": "Explain", "arn": version, "user": user, "items": items });
+            let mut payload = json!({ "step": "Explain", "arn": version, "user": user, "items": items });
+            weigh(&mut payload, steering);
             let answer = invoke(&self.aws, &self.function, &payload).await.map_err(ApiError::internal)?;
             serde_json::from_value(answer["reasons"].clone()).map_err(ApiError::internal)
         })
+    }
+}
+
+/// Says what popularity and freshness weigh, where they do; while a stack is being updated, functions from
+/// before there was such a thing understand everything else.
+fn weigh(asked: &mut Value, steering: &Steering) {
+    if !steering.influence.is_neutral() {
+        asked["influence"] = json!(steering.influence);
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) async fn personalized(campaign: &Campaign, body: &[u8]) -> Result<Vec
         item_id: None,
         num_results: request.input_list.len(),
         context: &request.context,
-        exploration: &deployed.exploration,
+        steering: &deployed.steering,
         input_list: Some(&request.input_list),
         filter: filter.as_ref(),
     };

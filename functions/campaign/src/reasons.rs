@@ -29,7 +29,7 @@ pub(crate) async fn of(
         }
         (RecipeType::UserPersonalization, Some(user), _) if !deployed.recipe.one_for_all() => {
             let ids: Vec<String> = items.iter().map(|item| item.id.to_owned()).collect();
-            campaign.live.explain(&deployed.version, user, &ids).await?
+            campaign.live.explain(&deployed.version, &deployed.steering, user, &ids).await?
         }
         _ => vec![Some(POPULAR.to_owned()); items.len()],
     };

@@ -142,8 +142,8 @@ pub(crate) async fn live(
         ListKey::Item(id) => (asked.spared, Some(id)),
         ListKey::Cold => (None, None),
     };
-    let (num_results, exploration) = (asked.wanted, &deployed.exploration);
-    let question = Question { user_id, item_id, num_results, context, exploration, input_list: None, filter };
+    let (num_results, steering) = (asked.wanted, &deployed.steering);
+    let question = Question { user_id, item_id, num_results, context, steering, input_list: None, filter };
     campaign.live.answer(&deployed.version, question).await.map(Arc::new)
 }
 

@@ -10,7 +10,9 @@ use campaign::deployed::FRESH_FOR;
 use campaign::{BoxFuture, Campaign, LiveScorer, Question, Shown};
 use domain::hyperparameters::Hyperparameters;
 use domain::resource::{self, AppliedFilter, Filter, SolutionVersion, TrainingMode, TrainingType};
-use domain::{ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status, TrainingData};
+use domain::{
+    ApiError, Arn, EpochMillis, Lifecycle, ResourceKind, Scope, Slot, Slots, Status, Steering, TrainingData,
+};
 use embedded::Embedded;
 use serde_json::{Value, json};
 use store::{ListKey, ListRow, Lists, Resources, Shelf, StoredList, tables};
@@ -81,6 +83,7 @@ impl LiveScorer for Live {
     fn explain<'a>(
         &'a self,
         _: &'a Arn,
+        _: &'a Steering,
         user: &'a str,
         items: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {

@@ -23,6 +23,7 @@ pub fn from_env(aws: &Aws, stack: &Stack) -> Result<Control, ConfigError> {
         scope: stack.scope.clone(),
         quotas: quotas()?,
         bad_rows_allowed: number("BAD_ROWS_ALLOWED", 0)?,
+        has_kms: true,
         clock: EpochMillis::now,
         version_id: crate::random_version_id,
     })

@@ -12,6 +12,7 @@ pub mod ops;
 
 mod creation;
 mod deletion;
+mod encryption;
 mod find;
 mod pages;
 mod quota;
@@ -53,6 +54,8 @@ pub struct Control {
     pub quotas: Quotas,
     /// Rows that an import may set aside before it fails; 0 as in the hosted service.
     pub bad_rows_allowed: u64,
+    /// Whether S3 encrypts with keys of AWS KMS.
+    pub has_kms: bool,
     /// The present.
     pub clock: fn() -> EpochMillis,
     /// The id of a new solution version, which ARNs show as eight hex digits.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use campaign::{BoxError, BoxFuture, Campaign, LiveScorer, Shown};
 use control::Control;
 use domain::limits::Quotas;
-use domain::{ApiError, Arn, EpochMillis, Scope};
+use domain::{ApiError, Arn, EpochMillis, Scope, Steering};
 use embedded::Embedded;
 use embedded::s3::ObjectCreated;
 use events::{Events, Refresh};
@@ -65,7 +65,8 @@ impl LiveScorer for Live {
             item_id: question.item_id.map(str::to_owned),
             num_results: question.num_results,
             context: question.context.clone(),
-            exploration: question.exploration.clone(),
+            exploration: question.steering.exploration.clone(),
+            influence: question.steering.influence,
             input_list: question.input_list.map(<[String]>::to_vec),
             filter: question.filter.cloned(),
         };
@@ -95,10 +96,14 @@ impl LiveScorer for Live {
     fn explain<'a>(
         &'a self,
         version: &'a Arn,
+        steering: &'a Steering,
         user: &'a str,
         items: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<String>>, ApiError>> {
-        Box::pin(async move { self.0.explain(version, user, items).await.map_err(ApiError::internal) })
+        let influence = steering.influence;
+        Box::pin(
+            async move { self.0.explain(version, influence, user, items).await.map_err(ApiError::internal) },
+        )
     }
 }
 
@@ -142,6 +147,8 @@ impl App {
             scope: scope(),
             quotas: Quotas::each(QUOTA_DEFAULT),
             bad_rows_allowed,
+            // The embedded S3 has no keys.
+            has_kms: false,
             clock: EpochMillis::now,
             version_id: control::random_version_id,
         };

@@ -4,7 +4,7 @@
 //! which the local runner calls too. Every step may be killed and called again.
 
 use domain::resource::Job;
-use domain::{Arn, EpochMillis, ResourceKind};
+use domain::{Arn, EpochMillis, RankingInfluence, ResourceKind};
 use lambda_kit::launch::StateMachines;
 use lambda_kit::log::Metric;
 use lambda_kit::run::{Done, Failed};
@@ -70,7 +70,14 @@ enum Stage {
     /// Tells the campaign function what items have in some columns; the ARN is the dataset group's.
     Describe { arn: Arn, asked: Described },
     /// Tells the campaign function why a version recommends items to a user.
-    Explain { arn: Arn, user: String, items: Vec<String> },
+    Explain {
+        arn: Arn,
+        /// `rankingInfluence` of the campaign.
+        #[serde(default)]
+        influence: RankingInfluence,
+        user: String,
+        items: Vec<String>,
+    },
     /// Writes a user's lists anew for the events function; the ARN is the dataset group's.
     #[serde(rename_all = "camelCase")]
     Refresh {
@@ -226,8 +233,8 @@ impl Workflow {
                 Err(Failure::Caller(why)) => json!({ "refused": why }),
                 Err(failure) => return Err(failure),
             },
-            Stage::Explain { arn, user, items } => {
-                json!({ "reasons": self.live.explain(arn, user, items).await? })
+            Stage::Explain { arn, influence, user, items } => {
+                json!({ "reasons": self.live.explain(arn, *influence, user, items).await? })
             }
             Stage::Refresh { arn, user_id, anonymous } => {
                 let who = if *anonymous { Who::Session(user_id) } else { Who::User(user_id) };

@@ -75,6 +75,11 @@ impl Descriptions {
         }
     }
 
+    /// The ids, in the order of their rows.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter()
+    }
+
     /// The value of an id in one column, by its name; nothing where it is null.
     pub fn value(&self, id: &str, column: &str) -> Option<&str> {
         let row = self.rows.get(id)?;

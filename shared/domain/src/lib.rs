@@ -12,6 +12,7 @@ pub mod event;
 pub mod events_config;
 pub mod hash;
 pub mod hyperparameters;
+pub mod influence;
 pub mod limits;
 pub mod objective;
 pub mod recipes;
@@ -29,6 +30,7 @@ pub mod use_cases;
 
 pub use arn::{Arn, ResourceKind, Scope};
 pub use error::{ApiError, ErrorKind};
+pub use influence::{RankingInfluence, Steering};
 pub use resource::Resource;
 pub use slots::{Slot, Slots};
 pub use status::{Lifecycle, Status};

@@ -123,6 +123,12 @@ impl Recipe {
         self.algorithm.follows_events() && of_users
     }
 
+    /// Whether popularity and freshness can weigh in its answers: where a network gives each item of the
+    /// catalogue its share.
+    pub fn takes_influence(&self) -> bool {
+        self.algorithm == Algorithm::Hrnn
+    }
+
     /// Whether it recommends actions, and learns from the datasets of actions.
     pub fn reads_actions(&self) -> bool {
         self.algorithm == Algorithm::NextBestAction

@@ -12,8 +12,8 @@ use dataset::Interactions;
 use domain::hyperparameters::Hyperparameters;
 use training::random::share;
 
-use crate::hrnn::HrnnModel;
 use crate::hrnn::answer::Among;
+use crate::influence::Lifted;
 use crate::random::hash;
 use crate::ranking::{Query, RankedList, is_within};
 
@@ -129,7 +129,7 @@ impl Explorer {
     /// is not explored. Scores stay those of the model, so they need not fall.
     pub fn recommend(
         &self,
-        model: &HrnnModel,
+        model: Lifted<'_>,
         queries: &[Query<'_>],
         names: &[&str],
         k: usize,
@@ -145,7 +145,7 @@ impl Explorer {
     /// [`Recommender::recommend_within`](crate::Recommender::recommend_within) has it.
     pub fn recommend_within(
         &self,
-        model: &HrnnModel,
+        model: Lifted<'_>,
         query: Query<'_>,
         name: &str,
         k: usize,

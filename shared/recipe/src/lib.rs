@@ -11,6 +11,7 @@ pub mod ranking;
 
 pub mod exploration;
 pub mod hrnn;
+pub mod influence;
 pub mod popularity;
 pub mod similar;
 pub mod sims;
@@ -19,6 +20,8 @@ pub mod trending;
 pub mod actions;
 
 pub mod segments;
+
+pub mod themes;
 
 pub mod checkpoint;
 pub mod model;

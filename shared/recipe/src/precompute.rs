@@ -5,7 +5,7 @@ use std::ops::Range;
 use dataset::Interactions;
 
 use crate::exploration::Explorer;
-use crate::hrnn::HrnnModel;
+use crate::influence::Lifted;
 use crate::ranking::{Query, RankedList, Recommender};
 
 /// Queries that a model is asked at a time: enough to keep many threads busy and to lay the items out
@@ -15,7 +15,7 @@ pub const QUERIES_AT_ONCE: usize = 3072;
 /// The list of every user in the range, in the order of the numbers. Shards of one job give
 /// neighbouring ranges; answers do not depend on how users are cut into ranges or blocks.
 pub fn user_lists<'a>(
-    model: &'a dyn Recommender,
+    model: impl Recommender + 'a,
     data: &'a Interactions,
     users: Range<u32>,
     k: usize,
@@ -26,7 +26,7 @@ pub fn user_lists<'a>(
 
 /// As [`user_lists`], with explored items among the others.
 pub fn explored_lists<'a>(
-    model: &'a HrnnModel,
+    model: Lifted<'a>,
     explorer: &'a Explorer,
     data: &'a Interactions,
     users: Range<u32>,
@@ -51,7 +51,7 @@ pub fn item_lists(
 }
 
 fn blocks<'a>(
-    model: &'a dyn Recommender,
+    model: impl Recommender + 'a,
     numbers: Range<u32>,
     query: impl Fn(u32) -> Query<'a> + 'a,
     k: usize,

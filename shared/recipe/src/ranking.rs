@@ -55,3 +55,17 @@ pub trait Recommender: Send + Sync {
     /// How many items the model knows.
     fn items(&self) -> usize;
 }
+
+impl<R: Recommender + ?Sized> Recommender for &R {
+    fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
+        (**self).recommend(queries, k, exclude_seen)
+    }
+
+    fn recommend_within(&self, query: Query<'_>, k: usize, allowed: &[u64]) -> RankedList {
+        (**self).recommend_within(query, k, allowed)
+    }
+
+    fn items(&self) -> usize {
+        (**self).items()
+    }
+}

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use dataset::{Cells, Column, History, IdTable, Interactions, Table};
+use domain::RankingInfluence;
 use domain::hyperparameters::{Hyperparameters, Value};
 use domain::recipes;
 use recipe::artifact::{Origin, from_artifact, to_artifact};
 use recipe::exploration::{Explorer, Freshness};
 use recipe::hrnn::{Config, HrnnModel, Start, train, train_from};
+use recipe::influence::{Lift, Lifted};
 use recipe::{Query, RankedList, Recommender, TrainOptions, train_and_evaluate};
 
 const USERS: usize = 80;
@@ -189,15 +191,75 @@ fn the_plain_forward_pass_agrees_with_the_one_for_many_users() {
 #[test]
 fn a_ranking_is_of_the_given_items_alone_and_sums_to_one() {
     let model = &model().1;
-    let list = model.rank(history("user 0"), &[GENRE + 4, 3, 12, 3, 9_999]);
+    let list = Lifted::plain(model).rank(history("user 0"), &[GENRE + 4, 3, 12, 3, 9_999]);
     assert_eq!(list.items.len(), 3);
     assert_eq!(list.items[2], GENRE + 4, "{list:?}");
     assert!((list.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5 && list.scores.is_sorted_by(|a, b| a >= b));
     // Somebody unknown gets the order of popularity.
-    let nobody = model.rank(History::new(&[], &[]), &[12, 3, GENRE + 4]);
+    let nobody = Lifted::plain(model).rank(History::new(&[], &[]), &[12, 3, GENRE + 4]);
     let prior = |item: u32| model.prior[item as usize];
     assert!(nobody.items.is_sorted_by(|&a, &b| prior(a) >= prior(b)), "{nobody:?}");
-    assert!(model.rank(history("user 0"), &[]).items.is_empty());
+    assert!(Lifted::plain(model).rank(history("user 0"), &[]).items.is_empty());
+}
+
+#[test]
+fn lists_are_the_more_popular_and_the_fresher_the_more_that_weighs() {
+    let (data, model) = model();
+    let mut dated = data.clone();
+    // Items of high numbers are young, whatever their genre.
+    let day = |item: u32| 1_500_000_000 + i64::from(item % GENRE) * 5 * 86_400;
+    dated.metadata.created =
+        (0..data.items.len() as u32).map(|item| Some(day(item))).collect::<Vec<_>>().into();
+    let known = Freshness::of(&dated);
+    let queries: Vec<_> = (0..USERS as u32).map(|user| Query::User(data.history(user))).collect();
+    let lift = |popularity, freshness| {
+        let influence = RankingInfluence { popularity: Some(popularity), freshness: Some(freshness) };
+        Lift::of(&known, &influence)
+    };
+    let lists = |lift: Option<&Lift>| Lifted::new(model, lift).recommend(&queries, 10, false);
+    let mean = |lists: &[RankedList], of: &dyn Fn(u32) -> f64| {
+        lists.iter().flat_map(|list| &list.items).map(|&item| of(item)).sum::<f64>()
+            / (lists.len() * 10) as f64
+    };
+    let (events, born) = (|item: u32| f64::from(known.events[item as usize]), |item: u32| day(item) as f64);
+    let (mut popular, mut fresh) = (vec![], vec![]);
+    for weight in [0.0, 0.25, 0.5, 1.0] {
+        popular.push(mean(&lists(lift(weight, 0.0).as_ref()), &events));
+        fresh.push(mean(&lists(lift(0.0, weight).as_ref()), &born));
+    }
+    assert!(popular.is_sorted_by(|a, b| a < b), "{popular:?}");
+    assert!(fresh.is_sorted_by(|a, b| a < b), "{fresh:?}");
+    assert_eq!(lists(lift(0.0, 0.0).as_ref()), model.recommend(&queries, 10, false));
+
+    // Scores are shares of the catalogue again, and the odds of two items move by what their lifts differ.
+    let lift = lift(0.4, 0.7);
+    let lifted = Lifted::new(model, lift.as_ref());
+    let values = lift.as_ref().unwrap().values();
+    for query in [queries[0], queries[1], Query::User(History::new(&[], &[]))] {
+        let share = |list: RankedList| {
+            let mut shares = vec![0.0; data.items.len()];
+            list.items.iter().zip(&list.scores).for_each(|(&item, &score)| shares[item as usize] = score);
+            shares
+        };
+        let before = share(model.recommend(&[query], 1000, false).remove(0));
+        let whole = lifted.recommend(&[query], 1000, false).remove(0);
+        let after = share(whole.clone());
+        assert!((after.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        for item in 1..after.len() {
+            let moved = (after[item] / after[0]).ln() - (before[item] / before[0]).ln();
+            assert!((moved - (values[item] - values[0])).abs() < 1e-3, "{item}: {moved}");
+        }
+        // Among some, an item has the very score that it has among all, and keeps its place.
+        let allowed = vec![0x5555_5555_5555_5555; data.items.len().div_ceil(64)];
+        let some = lifted.recommend_within(query, 1000, &allowed);
+        let even = whole.items.iter().zip(&whole.scores).filter(|(item, _)| **item % 2 == 0);
+        assert!(some.items.iter().zip(&some.scores).eq(even));
+        // A ranking of given items has their order.
+        let Query::User(history) = query else { unreachable!() };
+        let ranked = lifted.rank(history, &[40, 8, 33, 9]);
+        let places = |item: &u32| whole.items.iter().position(|other| other == item);
+        assert!(ranked.items.is_sorted_by_key(places), "{ranked:?}");
+    }
 }
 
 #[test]
@@ -216,7 +278,8 @@ fn exploration_gives_its_share_of_places_to_young_items() {
     let users: Vec<u32> = (0..USERS as u32).collect();
     let queries: Vec<_> = users.iter().map(|&user| Query::User(data.history(user))).collect();
     let names: Vec<_> = users.iter().map(|&user| data.users.id(user)).collect();
-    let lists = |weight| explorer(weight).unwrap().recommend(model, &queries, &names, 10, false);
+    let lists =
+        |weight| explorer(weight).unwrap().recommend(Lifted::plain(model), &queries, &names, 10, false);
     let new = |items: &[u32]| items.iter().filter(|&&item| item >= 2 * GENRE).count();
 
     let all = lists(1.0);
@@ -230,8 +293,9 @@ fn exploration_gives_its_share_of_places_to_young_items() {
     assert_eq!(lists(0.3), lists(0.3), "the same draws");
     // Among all items that is the same list; where only new ones pass, there is no other.
     let words = data.items.len().div_ceil(64);
-    let within =
-        |allowed: &[u64]| explorer(0.3).unwrap().recommend_within(model, queries[0], names[0], 10, allowed);
+    let within = |allowed: &[u64]| {
+        explorer(0.3).unwrap().recommend_within(Lifted::plain(model), queries[0], names[0], 10, allowed)
+    };
     assert_eq!(within(&vec![u64::MAX; words]), lists(0.3)[0]);
     let mut passing = vec![0; words];
     (2 * GENRE..data.items.len() as u32).for_each(|item| passing[item as usize / 64] |= 1u64 << (item % 64));

@@ -22,7 +22,7 @@ use domain::resource::{
 use domain::{Arn, EpochMillis, ResourceKind, Status, recommendation_id};
 
 use crate::Steps;
-use crate::batch::{location, writing};
+use crate::batch::{location, write_for_caller};
 use crate::described::DescribedItems;
 use crate::failure::{Doing, Failure};
 use crate::newest::Newest;
@@ -167,7 +167,8 @@ impl Steps {
             let separator = if folder.key.is_empty() || folder.key.ends_with('/') { "" } else { "/" };
             let name = format!("AggregatedAttributionMetrics - {method} - {}.csv", at.0.div_euclid(1000));
             let file = folder.with_key(format!("{}{separator}{name}", folder.key));
-            self.objects.put(&file, report.to_csv()).await.map_err(|error| writing(&file, error))?;
+            let kms_key = attribution.output.kms_key.as_deref();
+            write_for_caller(self, &file, report.to_csv().into(), kms_key).await?;
         }
         let mut known = HashSet::new();
         for sum in report.sums().filter(|_| measure) {

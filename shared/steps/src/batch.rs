@@ -11,22 +11,24 @@ mod lines;
 mod passing;
 mod segments;
 mod shards;
+mod themes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::Arn;
 use domain::limits::NUM_RESULTS_DEFAULT;
 use domain::recipes::{Recipe, RecipeType};
 use domain::resource::{BatchInferenceJob, BatchOrder, BatchSegmentJob, Filter, SolutionVersion};
+use domain::{Arn, Steering};
+use recipe::themes::Themes;
 use store::{ObjectError, S3Location};
 use tokio::sync::OnceCell;
 
 use self::passing::LineFilter;
 use crate::Steps;
 use crate::failure::{Doing, Failure};
-use crate::models::{ServedModel, recipe_of};
+use crate::models::{ServedModel, Steer, recipe_of};
 use crate::progress::Progress;
 use crate::run::Work;
 
@@ -39,8 +41,12 @@ pub(crate) trait BatchJob: Work {
     fn arn(&self) -> &Arn;
     /// What it is asked for.
     fn order(&self) -> &BatchOrder;
-    /// `itemExplorationConfig`, for the jobs that may have one.
-    fn exploration(&self) -> Option<&BTreeMap<String, String>> {
+    /// What weighs in its answers besides the version, for the jobs that may have such a thing.
+    fn steering(&self) -> Option<Steering> {
+        None
+    }
+    /// The column with the names of items, for a job that finds the themes of its lists.
+    fn theme_item_name(&self) -> Option<&str> {
         None
     }
 }
@@ -54,8 +60,13 @@ impl BatchJob for BatchInferenceJob {
         &self.order
     }
 
-    fn exploration(&self) -> Option<&BTreeMap<String, String>> {
-        Some(&self.item_exploration_config)
+    fn steering(&self) -> Option<Steering> {
+        let (exploration, influence) = (self.item_exploration_config.clone(), self.ranking_influence);
+        Some(Steering { exploration, influence })
+    }
+
+    fn theme_item_name(&self) -> Option<&str> {
+        self.theme_item_name.as_deref()
     }
 }
 
@@ -98,6 +109,8 @@ struct Batch<J> {
     output: S3Location,
     /// What the job's filter looks at, which is read once; nothing where it has none.
     filter: OnceCell<Option<Arc<LineFilter>>>,
+    /// What its lists may have in common, which is read once; nothing where it is not asked.
+    themes: OnceCell<Option<Arc<Themes>>>,
 }
 
 impl<J: BatchJob> Batch<J> {
@@ -106,7 +119,7 @@ impl<J: BatchJob> Batch<J> {
         let version = steps.existing::<SolutionVersion>(&order.solution_version).await?;
         let recipe = recipe_of(&version)?;
         let output = location(&order.output_path, "Invalid S3 output path")?;
-        Ok(Self { job, version, recipe, output, filter: OnceCell::new() })
+        Ok(Self { job, version, recipe, output, filter: OnceCell::new(), themes: OnceCell::new() })
     }
 
     async fn filter(&self, steps: &Steps, model: &ServedModel) -> Result<Option<Arc<LineFilter>>, Failure> {
@@ -120,6 +133,14 @@ impl<J: BatchJob> Batch<J> {
         self.filter.get_or_try_init(read).await.cloned()
     }
 
+    async fn themes(&self, steps: &Steps) -> Result<Option<Arc<Themes>>, Failure> {
+        let read = async || {
+            let Some(name) = self.job.theme_item_name() else { return Ok(None) };
+            themes::read(steps, &self.version.dataset_group, name).await.map(|themes| Some(Arc::new(themes)))
+        };
+        self.themes.get_or_try_init(read).await.cloned()
+    }
+
     /// Answers one file; returns the number of its lines.
     async fn answer(
         &self,
@@ -130,16 +151,16 @@ impl<J: BatchJob> Batch<J> {
         let bytes = steps.objects.get(input).await.doing(|| format!("reading {input}"))?;
         let (recipe, threads) = (self.recipe, steps.settings.threads);
         let k = self.job.order().num_results.map_or(NUM_RESULTS_DEFAULT, |k| k as usize);
-        let explorer = match self.job.exploration() {
-            Some(config) => model.explorer(config)?,
-            None => None,
+        let steer = match self.job.steering() {
+            Some(steering) => model.steer(&steering)?,
+            None => Steer::default(),
         };
-        let filter = self.filter(steps, &model).await?;
+        let (filter, themes) = (self.filter(steps, &model).await?, self.themes(steps).await?);
         let answers = tokio::task::spawn_blocking(move || match recipe.recipe_type {
             RecipeType::UserSegmentation => {
                 segments::answer(&model, recipe, &bytes, k, threads, filter.as_deref())
             }
-            _ => Ok(lines::answer(&lines::Asked { model: &model, recipe, explorer, k, filter }, &bytes)),
+            _ => Ok(lines::answer(&lines::Asked { model: &model, recipe, steer, k, filter, themes }, &bytes)),
         });
         let answers = answers
             .await
@@ -156,7 +177,7 @@ impl<J: BatchJob> Batch<J> {
 
     async fn write(&self, steps: &Steps, name: &str, bytes: impl Into<Bytes>) -> Result<(), Failure> {
         let at = self.output.with_key(format!("{}{name}", self.output.key));
-        steps.objects.put(&at, bytes).await.map(drop).map_err(|error| writing(&at, error))
+        write_for_caller(steps, &at, bytes.into(), self.job.order().output_kms_key.as_deref()).await
     }
 
     fn tell(&self, steps: &Steps, done: usize, total: usize) {
@@ -213,9 +234,28 @@ pub(crate) fn location(path: &str, problem: &str) -> Result<S3Location, Failure>
     path.parse().map_err(|error| Failure::caller(format!("{problem}. {error}.")))
 }
 
-pub(crate) fn writing(at: &S3Location, error: ObjectError) -> Failure {
+/// Writes a file where a caller wants it, encrypted with the key that the caller named.
+///
+/// Fails as the caller's when there is no such bucket, or the key may not be used.
+pub(crate) async fn write_for_caller(
+    steps: &Steps,
+    at: &S3Location,
+    bytes: Bytes,
+    kms_key: Option<&str>,
+) -> Result<(), Failure> {
+    let written = steps.objects.put_under(at, bytes, kms_key).await;
+    written.map(drop).map_err(|error| writing(at, kms_key, error))
+}
+
+fn writing(at: &S3Location, kms_key: Option<&str>, error: ObjectError) -> Failure {
     if error.is_not_found() {
         return Failure::caller(format!("Invalid S3 output path. {error}."));
+    }
+    if let (Some(key), true) = (kms_key, error.is_denied()) {
+        return Failure::caller(format!(
+            "Writing {at} with the key {key} was denied: the parameters DataKeyArns and DataBucketArns of the \
+             stack must name the key and the bucket, and the key's policy must let the stack's roles use it."
+        ));
     }
     Failure::Internal { doing: format!("writing {at}"), cause: error.into() }
 }

@@ -20,7 +20,6 @@ use domain::recipes::{Recipe, RecipeType};
 use domain::recommender::Serving;
 use domain::resource::{Campaign, SolutionVersion};
 use futures::StreamExt;
-use recipe::exploration::Explorer;
 use recipe::precompute;
 use store::{ListKey, ListRow, Published, Shelf};
 use tokio::sync::mpsc;
@@ -29,7 +28,7 @@ pub(crate) use self::target::Target;
 
 use crate::Steps;
 use crate::failure::{Doing, Failure};
-use crate::models::{ServedModel, recipe_of, trained};
+use crate::models::{ServedModel, Steer, recipe_of, trained};
 use crate::progress::Progress;
 
 /// Rows that wait between the scoring thread and the writer.
@@ -181,10 +180,9 @@ impl Deployment {
         };
         let (send, mut receive) = mpsc::channel(ROWS_WAITING);
         let (recipe_type, lists, cold) = (self.recipe.recipe_type, part.lists.clone(), part.cold);
-        let explorer = model.explorer(&self.target.exploration)?;
-        let scoring = tokio::task::spawn_blocking(move || {
-            score(&model, explorer.as_ref(), recipe_type, lists, cold, &send)
-        });
+        let steer = model.steer(&self.target.steering)?;
+        let scoring =
+            tokio::task::spawn_blocking(move || score(&model, &steer, recipe_type, lists, cold, &send));
         let rows = futures::stream::poll_fn(move |context| receive.poll_recv(context)).boxed();
         let published = tokio::select! {
             published = steps.lists.publish(shelf, version, rows, observe) => published.doing(publishing)?,
@@ -205,7 +203,7 @@ impl Deployment {
 /// Computes lists and hands them to the writer; ends early when the writer is gone.
 fn score(
     model: &ServedModel,
-    explorer: Option<&Explorer>,
+    steer: &Steer,
     recipe_type: RecipeType,
     lists: Range<u32>,
     cold: bool,
@@ -214,7 +212,7 @@ fn score(
     if cold {
         let cold = match recipe_type {
             RecipeType::RelatedItems => model.popular(NUM_RESULTS_MAX),
-            _ => model.for_nobody(NUM_RESULTS_MAX, explorer),
+            _ => model.for_nobody(NUM_RESULTS_MAX, steer),
         };
         if send.blocking_send(ListRow::new(ListKey::Cold, &cold)?).is_err() {
             return Ok(());
@@ -231,7 +229,7 @@ fn score(
             }
         }
         _ => {
-            for (user, list) in model.for_users(lists, PRECOMPUTED_RESULTS, false, explorer) {
+            for (user, list) in model.for_users(lists, PRECOMPUTED_RESULTS, false, steer) {
                 if send.blocking_send(ListRow::new(ListKey::User(user), &list)?).is_err() {
                     return Ok(());
                 }

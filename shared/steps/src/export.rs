@@ -12,7 +12,7 @@ use domain::resource::{Dataset, DatasetExportJob, DatasetType, IngestionMode};
 use serde::{Deserialize, Serialize};
 use store::S3Location;
 
-use crate::batch::{location, writing};
+use crate::batch::{location, write_for_caller};
 use crate::failure::{Doing, Failure};
 use crate::progress::Progress;
 use crate::stages::{Receipt, Receipts};
@@ -147,7 +147,7 @@ async fn write(steps: &Steps, job: &DatasetExportJob, plan: &Plan, file: u32) ->
     }
     let rows = export.rows();
     let bytes = tokio::task::spawn_blocking(move || export.finish()).await.doing(doing)?;
-    steps.objects.put(&at, bytes).await.map_err(|error| writing(&at, error))?;
+    write_for_caller(steps, &at, bytes.into(), job.output_kms_key.as_deref()).await?;
     Ok(rows)
 }
 

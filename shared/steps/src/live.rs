@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use dataset::EventFilter;
 use domain::resource::{AppliedFilter, SolutionVersion};
-use domain::{Arn, EpochMillis, Status};
+use domain::{Arn, EpochMillis, RankingInfluence, Status, Steering};
 use recipe::hrnn::Cause;
 use serde::Deserialize;
 use store::StoredList;
@@ -17,7 +17,7 @@ use crate::described::{Described, DescribedItems, Shown};
 use crate::failure::{Doing, Failure};
 use crate::filters::{Filters, Prepared};
 use crate::left_out;
-use crate::models::{ServedModel, event_filter, recipe_of};
+use crate::models::{ServedModel, Steer, event_filter, recipe_of};
 use crate::newest::{FRESH_FOR, Newest};
 use crate::refresh::{Doings, Past, Versions};
 use crate::{ModelCache, Steps};
@@ -40,6 +40,8 @@ pub struct Question {
     pub context: BTreeMap<String, String>,
     /// `itemExplorationConfig` of the campaign.
     pub exploration: BTreeMap<String, String>,
+    /// `rankingInfluence` of the campaign.
+    pub influence: RankingInfluence,
     /// What to put in order.
     pub input_list: Option<Vec<String>>,
     /// What may be answered. Its user and item are those of the request.
@@ -117,10 +119,12 @@ impl LiveModels {
                 None => model.history(user),
             };
             history.about.request = (!question.context.is_empty()).then_some(&question.context);
+            let steering = Steering { exploration: question.exploration, influence: question.influence };
+            let steer = model.steer(&steering)?;
             if let Some(items) = &question.input_list {
                 let passes = |id: &&String| passing.as_ref().is_none_or(|passing| passing.has_id(id));
                 let items: Vec<String> = items.iter().filter(passes).cloned().collect();
-                return Ok(model.ranked(history, &items));
+                return Ok(model.ranked(history, &items, &steer));
             }
             if let Some(actions) = model.actions() {
                 let asked = ServedActions { now: EpochMillis::now().0 / 1000, ..actions };
@@ -129,12 +133,9 @@ impl LiveModels {
                 };
                 return Ok(asked.for_history(user, history, k, passes));
             }
-            let explorer = model.explorer(&question.exploration)?;
             Ok(left_out::without(&left_out, k, |k| match &passing {
-                Some(passing) => {
-                    model.for_history_within(user, history, k, explorer.as_ref(), passing.words())
-                }
-                None => model.for_history(user, history, k, explorer.as_ref()),
+                Some(passing) => model.for_history_within(user, history, k, &steer, passing.words()),
+                None => model.for_history(user, history, k, &steer),
             }))
         };
         tokio::task::spawn_blocking(answer).await.doing(|| "scoring".into())?
@@ -149,11 +150,12 @@ impl LiveModels {
     }
 
     /// Why a version recommends items to a user: the event of the user's own, imported or live, that moved
-    /// each item most, by [`HrnnModel::causes`](recipe::hrnn::HrnnModel::causes). Nothing where no single
+    /// each item most, by [`Lifted::causes`](recipe::influence::Lifted::causes). Nothing where no single
     /// event did, and for models that know no order of events.
     pub async fn explain(
         &self,
         version: &Arn,
+        influence: RankingInfluence,
         user: &str,
         items: &[String],
     ) -> Result<Vec<Option<String>>, Failure> {
@@ -167,7 +169,8 @@ impl LiveModels {
         let doings = self.doings(group, user, true, false).await?;
         let counted = event_filter(&version)?;
         let (user, asked) = (user.to_owned(), items.to_vec());
-        let causes = move || causes(&model, &counted, &user, &doings, &asked);
+        let steer = model.steer(&Steering { influence, ..Steering::default() })?;
+        let causes = move || causes(&model, &steer, &counted, &user, &doings, &asked);
         let causes = tokio::task::spawn_blocking(causes).await.doing(|| "explaining".into())?;
         let of: Vec<String> = causes.iter().flatten().map(|(item, _)| item.clone()).collect();
         let titles = self.items.titles(group, &of).await?;
@@ -210,12 +213,13 @@ impl LiveModels {
 /// For each item the item of the event that moved it most, and by how much.
 fn causes(
     model: &ServedModel,
+    steer: &Steer,
     counted: &EventFilter,
     user: &str,
     doings: &Doings,
     items: &[String],
 ) -> Vec<Option<(String, f32)>> {
-    let Some(network) = model.loaded.model.network() else { return vec![None; items.len()] };
+    let Some(network) = model.network(steer) else { return vec![None; items.len()] };
     let past = (!doings.items.is_empty()).then(|| Past::of(model, counted, user, doings));
     let history = past.as_ref().map_or_else(|| model.history(user), |past| past.history(model, user));
     // An item that the model does not know has no number, and no cause.

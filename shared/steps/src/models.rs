@@ -13,10 +13,11 @@ use domain::event::Event;
 use domain::events_config::{EventParameters, EventsConfig};
 use domain::hyperparameters::Hyperparameters;
 use domain::recipes::{Algorithm, Exploration, ITEM_EXPLORATION, Recipe, RecipeType};
-use domain::resource::{Campaign, Dataset, DatasetType, SolutionVersion, TrainedModel};
-use domain::{Arn, EpochMillis, Resource, use_cases};
+use domain::resource::{Campaign, CampaignConfig, Dataset, DatasetType, SolutionVersion, TrainedModel};
+use domain::{Arn, EpochMillis, Resource, Steering, use_cases};
 use recipe::artifact::{self, Artifact, Loaded};
 use recipe::exploration::{self, Explorer};
+use recipe::influence::{Lift, Lifted};
 use recipe::{Query, RankedList, Recommender, precompute};
 use store::{S3Location, StoredList};
 
@@ -41,9 +42,34 @@ pub struct ServedModel {
     taken: Option<Taken>,
 }
 
+/// What weighs in a model's answers besides the model, ready to be asked with it.
+#[derive(Clone, Debug, Default)]
+pub struct Steer {
+    explorer: Option<Explorer>,
+    lift: Option<Lift>,
+}
+
 impl ServedModel {
+    /// What weighs in the model's answers besides itself. Fails as the caller's when the version was trained
+    /// before there was such a thing.
+    pub fn steer(&self, asked: &Steering) -> Result<Steer, Failure> {
+        let items = self.loaded.freshness.as_ref();
+        let lift = match items {
+            None if !asked.influence.is_neutral() => {
+                return Err(Failure::caller(format!(
+                    "{} does not know how popular and how new its items are, so rankingInfluence cannot weigh in \
+                     its answers: train a new version.",
+                    self.version
+                )));
+            }
+            None => None,
+            Some(items) => Lift::of(items, &asked.influence),
+        };
+        Ok(Steer { explorer: self.explorer(&asked.exploration)?, lift })
+    }
+
     /// What the model explores; `config` is `itemExplorationConfig`, whose values were checked.
-    pub fn explorer(&self, config: &BTreeMap<String, String>) -> Result<Option<Explorer>, Failure> {
+    fn explorer(&self, config: &BTreeMap<String, String>) -> Result<Option<Explorer>, Failure> {
         let Some(freshness) = &self.loaded.freshness else { return Ok(None) };
         let description = &self.loaded.description;
         let seed = exploration::seed(description.seed, self.version.as_str());
@@ -61,6 +87,11 @@ impl ServedModel {
                 Explorer::of_cold_items(freshness, &description.hyperparameters, now, seed)
             }
         })
+    }
+
+    /// The network that recommends items, for the recipes that have one, with what weighs besides it.
+    pub(crate) fn network<'a>(&'a self, steer: &'a Steer) -> Option<Lifted<'a>> {
+        self.loaded.model.network().map(|network| Lifted::new(network, steer.lift.as_ref()))
     }
 
     /// The model as one of actions, if it is one.
@@ -88,27 +119,22 @@ impl ServedModel {
     }
 
     /// The list for a user with this history.
-    pub fn for_history(
-        &self,
-        user: &str,
-        history: History<'_>,
-        k: usize,
-        explorer: Option<&Explorer>,
-    ) -> StoredList {
+    pub fn for_history(&self, user: &str, history: History<'_>, k: usize, steer: &Steer) -> StoredList {
         if let Some(actions) = self.actions() {
             return actions.for_history(user, history, k, |_| true);
         }
         let query = [Query::User(history)];
-        let mut lists = match (self.loaded.model.network(), explorer) {
+        let mut lists = match (self.network(steer), &steer.explorer) {
             (Some(network), Some(explorer)) => explorer.recommend(network, &query, &[user], k, false),
-            _ => self.loaded.model.recommend(&query, k, false),
+            (Some(network), None) => network.recommend(&query, k, false),
+            (None, _) => self.loaded.model.recommend(&query, k, false),
         };
         self.named(lists.pop().unwrap_or_default())
     }
 
     /// The list for somebody without a history.
-    pub fn for_nobody(&self, k: usize, explorer: Option<&Explorer>) -> StoredList {
-        self.for_history("", NO_HISTORY, k, explorer)
+    pub fn for_nobody(&self, k: usize, steer: &Steer) -> StoredList {
+        self.for_history("", NO_HISTORY, k, steer)
     }
 
     /// A range of users with their lists, without what is left out of them.
@@ -117,9 +143,9 @@ impl ServedModel {
         users: Range<u32>,
         k: usize,
         exclude_seen: bool,
-        explorer: Option<&'a Explorer>,
+        steer: &'a Steer,
     ) -> Box<dyn Iterator<Item = (&'a str, StoredList)> + 'a> {
-        let lists = |k| self.unfiltered_for_users(users, k, exclude_seen, explorer);
+        let lists = |k| self.unfiltered_for_users(users, k, exclude_seen, steer);
         if self.taken.is_none() {
             return lists(k);
         }
@@ -135,24 +161,27 @@ impl ServedModel {
         users: Range<u32>,
         k: usize,
         exclude_seen: bool,
-        explorer: Option<&'a Explorer>,
+        steer: &'a Steer,
     ) -> Box<dyn Iterator<Item = (&'a str, StoredList)> + 'a> {
         let (model, data) = (&self.loaded.model, &self.data);
         if let Some(actions) = self.actions() {
             return Box::new(actions.for_users(users, k));
         }
         let named = |(user, list)| (data.users.id(user), self.named(list));
-        match (model.network(), explorer) {
+        match (self.network(steer), &steer.explorer) {
             (Some(network), Some(explorer)) => Box::new(
                 precompute::explored_lists(network, explorer, data, users, k, exclude_seen).map(named),
             ),
-            _ => Box::new(precompute::user_lists(model, data, users, k, exclude_seen).map(named)),
+            (Some(network), None) => {
+                Box::new(precompute::user_lists(network, data, users, k, exclude_seen).map(named))
+            }
+            (None, _) => Box::new(precompute::user_lists(model, data, users, k, exclude_seen).map(named)),
         }
     }
 
     /// Given items in the order that suits a user, with scores that are shares of the list. Items that the
     /// model does not know come last and have no score.
-    pub fn ranked(&self, history: History<'_>, items: &[String]) -> StoredList {
+    pub fn ranked(&self, history: History<'_>, items: &[String], steer: &Steer) -> StoredList {
         let mut known: Vec<u32> = vec![];
         let mut unknown: Vec<&String> = vec![];
         for id in items {
@@ -162,7 +191,7 @@ impl ServedModel {
                 None => {}
             }
         }
-        let list = match self.loaded.model.network() {
+        let list = match self.network(steer) {
             Some(network) => network.rank(history, &known),
             None => RankedList { items: known, scores: vec![] },
         };
@@ -189,16 +218,17 @@ impl ServedModel {
         user: &str,
         history: History<'_>,
         k: usize,
-        explorer: Option<&Explorer>,
+        steer: &Steer,
         allowed: &[u64],
     ) -> StoredList {
         if let Some(actions) = self.actions() {
             return actions.for_history(user, history, k, |action| recipe::is_within(allowed, action));
         }
         let query = Query::User(history);
-        self.named(match (self.loaded.model.network(), explorer) {
+        self.named(match (self.network(steer), &steer.explorer) {
             (Some(network), Some(explorer)) => explorer.recommend_within(network, query, user, k, allowed),
-            _ => self.loaded.model.recommend_within(query, k, allowed),
+            (Some(network), None) => network.recommend_within(query, k, allowed),
+            (None, _) => self.loaded.model.recommend_within(query, k, allowed),
         })
     }
 
@@ -275,7 +305,7 @@ pub(crate) const NO_HISTORY: History<'static> = History::new(&[], &[]);
 /// A list for every user of a model's data.
 pub struct UserLists {
     model: Arc<ServedModel>,
-    explorer: Option<Explorer>,
+    steer: Steer,
     k: usize,
     exclude_seen: bool,
 }
@@ -284,7 +314,7 @@ impl UserLists {
     /// User ids with their lists, computed block by block.
     pub fn iter(&self) -> impl Iterator<Item = (&str, StoredList)> {
         let users = 0..self.model.data.users.len() as u32;
-        self.model.for_users(users, self.k, self.exclude_seen, self.explorer.as_ref())
+        self.model.for_users(users, self.k, self.exclude_seen, &self.steer)
     }
 }
 
@@ -299,10 +329,9 @@ impl Steps {
         let campaign = self.existing::<Campaign>(campaign).await?;
         let version = self.existing::<SolutionVersion>(&campaign.solution_version).await?;
         let model = Arc::new(self.served_model(&version).await?);
-        let none = BTreeMap::new();
-        let config = campaign.config.as_ref().map_or(&none, |config| &config.item_exploration_config);
-        let explorer = model.explorer(config)?;
-        Ok(UserLists { model, explorer, k, exclude_seen })
+        let steering = campaign.config.as_ref().map(CampaignConfig::steering).unwrap_or_default();
+        let steer = model.steer(&steering)?;
+        Ok(UserLists { model, steer, k, exclude_seen })
     }
 
     /// The model of a trained version with the histories behind it.

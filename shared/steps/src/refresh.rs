@@ -5,7 +5,7 @@
 //! under way the list of the version that comes goes to its slot too: `deploy/late.rs` says why nothing
 //! is lost between the two.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,16 +13,15 @@ use dataset::{ActionEvent, EventFilter, History, Outcome};
 use domain::event::Event;
 use domain::limits::PRECOMPUTED_RESULTS;
 use domain::recommender::Serving;
-use domain::resource::{Campaign, SolutionVersion};
-use domain::{Arn, ResourceKind, Slot, Status};
-use recipe::exploration::Explorer;
+use domain::resource::{Campaign, CampaignConfig, SolutionVersion};
+use domain::{Arn, ResourceKind, Slot, Status, Steering};
 use store::{ListKey, Refresh, Shelf, StoredList, Who};
 
 use crate::deploy::Target;
 use crate::failure::{Doing, Failure};
 use crate::left_out;
 use crate::live::LiveModels;
-use crate::models::{ServedModel, event_filter, recipe_of};
+use crate::models::{ServedModel, Steer, event_filter, recipe_of};
 
 /// What a user, or a session, did that came in live, oldest first.
 #[derive(Debug, Default)]
@@ -103,14 +102,14 @@ fn actions_of(model: &ServedModel, events: &[Event]) -> Vec<ActionEvent> {
 /// The list is made as a deployment makes it.
 pub(crate) fn moved_list(
     model: &ServedModel,
-    explorer: Option<&Explorer>,
+    steer: &Steer,
     filter: &EventFilter,
     user: &str,
     doings: &Doings,
 ) -> Option<StoredList> {
     let past = Past::of(model, filter, user, doings);
     let left_out = model.left_out(user, &doings.items);
-    let list = |k| model.for_history(user, past.history(model, user), k, explorer);
+    let list = |k| model.for_history(user, past.history(model, user), k, steer);
     past.moved.then(|| left_out::without(&left_out, PRECOMPUTED_RESULTS, list))
 }
 
@@ -119,8 +118,8 @@ struct Place {
     campaign: Arn,
     slot: Slot,
     version: Arc<SolutionVersion>,
-    /// `itemExplorationConfig` of the lists there.
-    exploration: BTreeMap<String, String>,
+    /// What weighs in the lists there.
+    steering: Steering,
     /// Whether they are lists of actions.
     actions: bool,
 }
@@ -173,12 +172,11 @@ impl LiveModels {
         let version = &place.version;
         let model = self.model(version).await?;
         let filter = event_filter(version)?;
-        let explorer = model.explorer(&place.exploration)?;
+        let steer = model.steer(&place.steering)?;
         let (user, told) = (who.id().to_owned(), doings.clone());
-        let list =
-            tokio::task::spawn_blocking(move || moved_list(&model, explorer.as_ref(), &filter, &user, &told))
-                .await
-                .doing(|| "scoring".into())?;
+        let list = tokio::task::spawn_blocking(move || moved_list(&model, &steer, &filter, &user, &told))
+            .await
+            .doing(|| "scoring".into())?;
         let Some(list) = list else { return Ok(false) };
         let expires = matches!(who, Who::Session(_)).then(|| self.steps().events.anonymous_until());
         let refresh = Refresh {
@@ -203,7 +201,7 @@ impl LiveModels {
         for serving in serving {
             let Ok(serving) = Serving::try_from(serving) else { continue };
             let campaign = serving.campaign();
-            for (slot, version, exploration) in slots(campaign) {
+            for (slot, version, steering) in slots(campaign) {
                 let version = self.version(&version).await?;
                 // A recommender's may be in training still: its deployment will see the event.
                 let trained = version.as_ref().filter(|version| version.lifecycle.status == Status::Active);
@@ -212,7 +210,7 @@ impl LiveModels {
                 let actions = recipe.is_some_and(|recipe| recipe.reads_actions());
                 if let Some(version) = version.filter(|version| follows && version.dataset_group == *group) {
                     let campaign = campaign.arn.clone();
-                    places.push(Place { campaign, slot, version, exploration, actions });
+                    places.push(Place { campaign, slot, version, steering, actions });
                 }
             }
         }
@@ -221,23 +219,23 @@ impl LiveModels {
 }
 
 /// The slots of a campaign that are read, or about to be, with the versions that are in them.
-fn slots(campaign: &Campaign) -> Vec<(Slot, Arn, BTreeMap<String, String>)> {
+fn slots(campaign: &Campaign) -> Vec<(Slot, Arn, Steering)> {
     let mut slots = Vec::new();
     if campaign.lifecycle.status == Status::Active {
-        let config = campaign.config.as_ref().map(|config| config.item_exploration_config.clone());
+        let steering = campaign.config.as_ref().map(CampaignConfig::steering);
         let serving = (campaign.slots.serving, campaign.solution_version.clone());
-        slots.push((serving.0, serving.1, config.unwrap_or_default()));
+        slots.push((serving.0, serving.1, steering.unwrap_or_default()));
     }
     let life = match &campaign.latest_update {
         Some(update) if campaign.lifecycle.status == Status::Active => &update.lifecycle,
         _ => &campaign.lifecycle,
     };
     if life.status.begun().is_some() {
-        let Target { version, slot, exploration, .. } = Target::of(campaign);
+        let Target { version, slot, steering, .. } = Target::of(campaign);
         // A slot that still holds another version whole was not begun; what is written there now would
         // make that version's rollback miss a list.
         if campaign.slots.held(slot).is_none_or(|held| *held == version) {
-            slots.push((slot, version, exploration));
+            slots.push((slot, version, steering));
         }
     }
     slots

@@ -11,7 +11,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier, ServerSideEncryption};
 use bytes::Bytes;
 use domain::EpochMillis;
 
@@ -177,10 +177,24 @@ impl Objects {
 
     /// Writes an object, and answers with its ETag.
     pub async fn put(&self, at: &S3Location, bytes: impl Into<Bytes>) -> Result<String, ObjectError> {
-        let put =
-            self.client.put_object().bucket(&at.bucket).key(&at.key).body(ByteStream::from(bytes.into()));
-        let done = put.sent().await.map_err(|e| ObjectError::from_sdk("write", at, e))?;
-        Ok(etag(done.e_tag))
+        self.put_under(at, bytes, None).await
+    }
+
+    /// The same, encrypted with a key of AWS KMS where one is given; the ARN of a key.
+    ///
+    /// What is written without one is encrypted as its bucket says.
+    pub async fn put_under(
+        &self,
+        at: &S3Location,
+        bytes: impl Into<Bytes>,
+        kms_key: Option<&str>,
+    ) -> Result<String, ObjectError> {
+        let put = self.client.put_object().bucket(&at.bucket).key(&at.key);
+        let put = put
+            .set_server_side_encryption(kms_key.map(|_| ServerSideEncryption::AwsKms))
+            .set_ssekms_key_id(kms_key.map(str::to_owned));
+        let done = put.body(ByteStream::from(bytes.into())).sent().await;
+        Ok(etag(done.map_err(|e| ObjectError::from_sdk("write", at, e))?.e_tag))
     }
 
     /// Writes a file as an object without holding it in memory, and answers with its ETag.

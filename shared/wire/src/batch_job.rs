@@ -11,35 +11,62 @@ pub(crate) fn order(members: &Members<'_>, most: usize) -> Result<BatchOrder, Ap
     let job_name = members.required("jobName", Member::name)?;
     let solution_version = members.required("solutionVersionArn", Member::arn)?;
     let num_results = members.optional("numResults", |m| Ok(m.integer(1, most as i64)? as u32))?;
-    let input_path = location(members, "jobInput", "s3DataSource", "Invalid S3 input path")?;
-    let output_path = output_path(members)?;
+    let input = location(members, "jobInput", "s3DataSource", "Invalid S3 input path")?;
+    let output = output(members)?;
     let role_arn = members.required("roleArn", Member::role_arn)?;
     let filter = members.optional("filterArn", Member::arn)?;
-    Ok(BatchOrder { job_name, solution_version, num_results, input_path, output_path, role_arn, filter })
+    Ok(BatchOrder {
+        job_name,
+        solution_version,
+        num_results,
+        input_path: input.path,
+        input_kms_key: input.kms_key,
+        output_path: output.path,
+        output_kms_key: output.kms_key,
+        role_arn,
+        filter,
+    })
+}
+
+/// Where files are, and the key of AWS KMS that they are encrypted with.
+pub(crate) struct Files {
+    pub path: String,
+    pub kms_key: Option<String>,
+}
+
+impl Files {
+    /// Reads an `S3DataConfig`; `otherwise` is what the caller is told of a path that cannot be one.
+    pub fn parse(place: &Members<'_>, otherwise: &str) -> Result<Self, ApiError> {
+        let kms_key = place.optional("kmsKeyArn", Member::kms_key_arn)?;
+        Ok(Self { path: place.required("path", |m| m.s3_path(otherwise))?, kms_key })
+    }
+}
+
+/// An `S3DataConfig` of a description.
+pub(crate) fn files(path: &str, kms_key: Option<&str>) -> Shape {
+    Shape::new().with("path", path).with_some("kmsKeyArn", kms_key)
 }
 
 /// The folder that a job writes to.
-pub(crate) fn output_path(members: &Members<'_>) -> Result<String, ApiError> {
-    let path = location(members, "jobOutput", "s3DataDestination", "Invalid S3 output path")?;
-    if path.ends_with('/') {
-        return Ok(path);
+pub(crate) fn output(members: &Members<'_>) -> Result<Files, ApiError> {
+    let output = location(members, "jobOutput", "s3DataDestination", "Invalid S3 output path")?;
+    if output.path.ends_with('/') {
+        return Ok(output);
     }
     Err(ApiError::invalid(format!(
-        "Invalid S3 output path '{path}' at 'jobOutput.s3DataDestination.path': it names a folder, so it must \
-         end in '/'."
+        "Invalid S3 output path '{}' at 'jobOutput.s3DataDestination.path': it names a folder, so it must end in \
+         '/'.",
+        output.path
     )))
 }
 
 /// `jobOutput` of a description.
-pub(crate) fn job_output(path: &str) -> Shape {
-    Shape::new().with("s3DataDestination", Shape::new().with("path", path))
+pub(crate) fn job_output(path: &str, kms_key: Option<&str>) -> Shape {
+    Shape::new().with("s3DataDestination", files(path, kms_key))
 }
 
-fn location(members: &Members<'_>, part: &str, place: &str, otherwise: &str) -> Result<String, ApiError> {
-    let place = members.required(part, Member::object)?.required(place, Member::object)?;
-    place.optional("kmsKeyArn", Member::kms_key_arn)?;
-    place.not_available("kmsKeyArn", "encryption with a key of your own")?;
-    place.required("path", |m| m.s3_path(otherwise))
+fn location(members: &Members<'_>, part: &str, place: &str, otherwise: &str) -> Result<Files, ApiError> {
+    Files::parse(&members.required(part, Member::object)?.required(place, Member::object)?, otherwise)
 }
 
 /// What an element of a list begins with; `member` is that of the job's own ARN.
@@ -52,11 +79,11 @@ pub(crate) fn summary(member: &str, arn: &Arn, order: &BatchOrder) -> Shape {
 
 /// Adds what a description has beside the summary.
 pub(crate) fn details(summary: Shape, order: &BatchOrder) -> Shape {
-    let input = Shape::new().with("path", order.input_path.as_str());
+    let input = files(&order.input_path, order.input_kms_key.as_deref());
     summary
         .with_some("numResults", order.num_results)
         .with("jobInput", Shape::new().with("s3DataSource", input))
-        .with("jobOutput", job_output(&order.output_path))
+        .with("jobOutput", job_output(&order.output_path, order.output_kms_key.as_deref()))
         .with("roleArn", order.role_arn.as_str())
         .with_some("filterArn", order.filter.as_ref().map(Arn::as_str))
 }

@@ -1,7 +1,7 @@
 //! Campaigns: `CreateCampaign`, `UpdateCampaign` and what describe and list show.
 
 use domain::resource::{Campaign, CampaignConfig, CampaignUpdate};
-use domain::{ApiError, Arn, ResourceKind};
+use domain::{ApiError, Arn, RankingInfluence, ResourceKind};
 use serde_json::Value;
 
 use crate::members::{Member, Members};
@@ -112,10 +112,12 @@ fn version_reference(member: &Member<'_>) -> Result<VersionReference, ApiError> 
 
 fn campaign_config(member: &Member<'_>) -> Result<CampaignConfig, ApiError> {
     let members = member.object()?;
-    members.not_available("rankingInfluence", "ranking influence")?;
     let item_exploration_config = members.optional("itemExplorationConfig", Member::parameters)?;
     Ok(CampaignConfig {
         item_exploration_config: item_exploration_config.unwrap_or_default(),
+        ranking_influence: members
+            .optional("rankingInfluence", Member::ranking_influence)?
+            .unwrap_or_default(),
         sync_with_latest_solution_version: members.optional("syncWithLatestSolutionVersion", Member::flag)?,
         enable_metadata_with_recommendations: members
             .optional("enableMetadataWithRecommendations", Member::flag)?,
@@ -159,5 +161,13 @@ fn config_value(config: &CampaignConfig) -> Value {
         .with_some("itemExplorationConfig", (!exploration.is_empty()).then(|| strings(exploration)))
         .with_some("syncWithLatestSolutionVersion", config.sync_with_latest_solution_version)
         .with_some("enableMetadataWithRecommendations", config.enable_metadata_with_recommendations)
+        .with_some("rankingInfluence", influence(&config.ranking_influence))
         .into()
+}
+
+/// `rankingInfluence` of a description; nothing where nothing was given.
+pub(crate) fn influence(influence: &RankingInfluence) -> Option<Shape> {
+    (!influence.is_empty()).then(|| {
+        Shape::new().with_some("POPULARITY", influence.popularity).with_some("FRESHNESS", influence.freshness)
+    })
 }

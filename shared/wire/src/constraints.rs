@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ApiError, Arn};
+use domain::{ApiError, Arn, RankingInfluence};
 
 use crate::members::{Member, violated};
 
@@ -121,6 +121,19 @@ impl Member<'_> {
             }
         }
         Ok(map)
+    }
+
+    /// What POPULARITY and FRESHNESS weigh, each from 0 to 1.
+    pub fn ranking_influence(&self) -> Result<RankingInfluence, ApiError> {
+        let factors = self.object()?;
+        let known = ["POPULARITY", "FRESHNESS"];
+        if let Some(other) = factors.names().find(|name| !known.contains(name)) {
+            let keys = format!("Member must satisfy enum value set: [{}]", known.join(", "));
+            let rule = format!("Map keys must satisfy constraint: [{keys}]");
+            return Err(violated(&self.path, other, &rule));
+        }
+        let [popularity, freshness] = known.map(|name| factors.optional(name, |m| m.real(0.0, 1.0)));
+        Ok(RankingInfluence { popularity: popularity?, freshness: freshness? })
     }
 
     /// A text that does not follow a pattern.
@@ -267,6 +280,22 @@ mod tests {
         assert!(check(serde_json::json!({ "a": 1 }), |m| m.parameters()).is_err());
         assert!(check(serde_json::json!({ "a": "x".repeat(1_001) }), |m| m.parameters()).is_err());
         assert!(check(serde_json::json!({ "a": "1" }), |m| m.parameters()).is_ok());
+    }
+
+    #[test]
+    fn influences_lie_between_nothing_and_all() {
+        let read = |json| check(json, |m| m.ranking_influence());
+        let influence = read(serde_json::json!({ "POPULARITY": 1, "FRESHNESS": null })).unwrap();
+        assert_eq!((influence.popularity, influence.freshness), (Some(1.0), None));
+        for (json, told) in [
+            (serde_json::json!({ "popularity": 0.5 }), "[POPULARITY, FRESHNESS]"),
+            (serde_json::json!({ "FRESHNESS": 1.01 }), "less than or equal to 1"),
+            (serde_json::json!({ "FRESHNESS": -0.1 }), "greater than or equal to 0"),
+            (serde_json::json!({ "FRESHNESS": "0.1" }), "must be a number"),
+        ] {
+            let error = read(json.clone()).unwrap_err();
+            assert!(error.message.contains(told), "{json}: {}", error.message);
+        }
     }
 
     proptest! {

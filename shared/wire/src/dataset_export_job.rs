@@ -4,7 +4,7 @@ use domain::resource::{DatasetExportJob, IngestionMode};
 use domain::{ApiError, Arn};
 use serde_json::Value;
 
-use crate::batch_job::{job_output, output_path};
+use crate::batch_job::{job_output, output};
 use crate::members::{Member, Members};
 use crate::shape::Shape;
 
@@ -21,6 +21,8 @@ pub struct CreateDatasetExportJob {
     pub role_arn: String,
     /// Prefix that ends in `/`.
     pub output_path: String,
+    /// The key of AWS KMS that the files are encrypted with.
+    pub output_kms_key: Option<String>,
 }
 
 impl CreateDatasetExportJob {
@@ -30,13 +32,14 @@ impl CreateDatasetExportJob {
         let dataset = members.required("datasetArn", Member::arn)?;
         let mode = members.optional("ingestionMode", |m| m.word(&["BULK", "PUT", "ALL"]))?;
         let role_arn = members.required("roleArn", Member::role_arn)?;
-        let output_path = output_path(members)?;
+        let output = output(members)?;
         let ingestion_mode = match mode {
             Some("BULK") => IngestionMode::Bulk,
             Some("ALL") => IngestionMode::All,
             _ => IngestionMode::Put,
         };
-        Ok(Self { job_name, dataset, ingestion_mode, role_arn, output_path })
+        let (output_path, output_kms_key) = (output.path, output.kms_key);
+        Ok(Self { job_name, dataset, ingestion_mode, role_arn, output_path, output_kms_key })
     }
 }
 
@@ -46,7 +49,7 @@ pub fn describe(job: &DatasetExportJob) -> Value {
         .arn("datasetArn", &job.dataset)
         .with("ingestionMode", job.ingestion_mode.as_str())
         .with("roleArn", job.role_arn.as_str())
-        .with("jobOutput", job_output(&job.output_path))
+        .with("jobOutput", job_output(&job.output_path, job.output_kms_key.as_deref()))
         .into()
 }
 

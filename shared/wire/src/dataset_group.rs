@@ -20,13 +20,21 @@ pub struct CreateDatasetGroup {
 }
 
 impl CreateDatasetGroup {
-    /// Checks the request; a customer's key is refused until encryption with one is built.
+    /// Checks the request. A key of the group's own is refused: what is kept of all groups lies in the same
+    /// tables, which have one key.
     pub fn parse(members: &Members<'_>) -> Result<Self, ApiError> {
         let name = members.required("name", Member::name)?;
         let role_arn = members.optional("roleArn", Member::role_arn)?;
         let domain = members.optional("domain", |m| m.word(DOMAINS))?.map(str::to_owned);
         members.optional("kmsKeyArn", Member::kms_key_arn)?;
-        members.not_available("kmsKeyArn", "encryption with a key of your own")?;
+        if members.get("kmsKeyArn").is_some() {
+            return Err(ApiError::invalid(
+                "'kmsKeyArn' is set, but a key for one dataset group alone is not available in Osusume yet, because \
+                 the rows and lists of all groups lie in the same tables: leave it out. The parameter KmsKeyArn \
+                 of the template encrypts the bucket, the tables and the logs of a whole stack with a key of \
+                 yours, and 'kmsKeyArn' of batch and export jobs their files.",
+            ));
+        }
         Ok(Self { name, role_arn, domain })
     }
 }

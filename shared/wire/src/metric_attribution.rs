@@ -4,6 +4,7 @@ use domain::resource::{AttributedMetric, AttributionOutput, MetricAttribution};
 use domain::{ApiError, Arn};
 use serde_json::Value;
 
+use crate::batch_job::{Files, files};
 use crate::members::{Member, Members, violated};
 use crate::shape::Shape;
 
@@ -94,17 +95,17 @@ fn bounded<'a>(member: &Member<'a>) -> Result<Vec<Member<'a>>, ApiError> {
 
 fn output(member: &Member<'_>) -> Result<AttributionOutput, ApiError> {
     let members = member.object()?;
-    let path = members.optional("s3DataDestination", |m| {
-        let place = m.object()?;
-        place.not_available("kmsKeyArn", "encryption with a key of your own")?;
-        place.required("path", |m| m.s3_path("Invalid S3 output path"))
-    })?;
-    Ok(AttributionOutput { path, role_arn: members.required("roleArn", Member::role_arn)? })
+    let read = |member: &Member<'_>| Files::parse(&member.object()?, "Invalid S3 output path");
+    let (path, kms_key) = members
+        .optional("s3DataDestination", read)?
+        .map_or((None, None), |files| (Some(files.path), files.kms_key));
+    Ok(AttributionOutput { path, kms_key, role_arn: members.required("roleArn", Member::role_arn)? })
 }
 
 /// `metricAttribution` of `DescribeMetricAttribution`.
 pub fn describe(attribution: &MetricAttribution) -> Value {
-    let destination = attribution.output.path.as_deref().map(|path| Shape::new().with("path", path));
+    let AttributionOutput { path, kms_key, .. } = &attribution.output;
+    let destination = path.as_deref().map(|path| files(path, kms_key.as_deref()));
     let output = Shape::new()
         .with_some("s3DataDestination", destination)
         .with("roleArn", attribution.output.role_arn.as_str());

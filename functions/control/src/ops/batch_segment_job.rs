@@ -23,6 +23,8 @@ const LIST: List<BatchSegmentJob> = List {
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let order = shapes::parse(members)?;
     let tags = wire::tags::given(members)?;
+    control.may_encrypt("jobInput.s3DataSource", order.input_kms_key.as_deref())?;
+    control.may_encrypt("jobOutput.s3DataDestination", order.output_kms_key.as_deref())?;
     let version = control.active_parent::<SolutionVersion>(&order.solution_version).await?;
     let recipe = lifecycle::version::recipe(&version.value.recipe)?;
     if recipe.recipe_type != RecipeType::UserSegmentation {

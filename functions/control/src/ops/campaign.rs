@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::hyperparameters::Hyperparameters;
-use domain::recipes::{self, Exploration, ITEM_EXPLORATION, RecipeType};
+use domain::recipes::{self, Exploration, ITEM_EXPLORATION, Recipe, RecipeType};
 use domain::resource::{Campaign, CampaignConfig, Job, Solution, SolutionVersion};
-use domain::{ApiError, Arn, Lifecycle, ResourceKind, Slots};
+use domain::{ApiError, Arn, Lifecycle, RankingInfluence, ResourceKind, Slots};
 use lifecycle::campaign_update::{self, Change};
 use lifecycle::version;
 use store::resources::UpdateError;
@@ -31,7 +31,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let tags = wire::tags::given(members)?;
     let Parent { value: version, row: version_row } = referenced(control, &request.solution_version).await?;
     serves_items(&version.recipe)?;
-    exploration_of(&version.recipe, request.config.as_ref())?;
+    steers(&version.recipe, request.config.as_ref())?;
     let solution = control.active_parent::<Solution>(&version.solution).await?;
     control.room_for_campaign(&version.dataset_group).await?;
     let campaign = Campaign {
@@ -85,8 +85,28 @@ fn serves_items(recipe: &Arn) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn exploration_of(recipe: &Arn, config: Option<&CampaignConfig>) -> Result<(), ApiError> {
-    config.map_or(Ok(()), |config| exploration(recipe, &config.item_exploration_config))
+/// Checks what a configuration lets weigh in lists.
+fn steers(recipe: &Arn, config: Option<&CampaignConfig>) -> Result<(), ApiError> {
+    let Some(config) = config else { return Ok(()) };
+    exploration(recipe, &config.item_exploration_config)?;
+    influence(recipe, &config.ranking_influence)
+}
+
+/// Checks that `rankingInfluence`, whose values were checked, is for a recipe that it can weigh in.
+pub(super) fn influence(recipe: &Arn, given: &RankingInfluence) -> Result<(), ApiError> {
+    if given.is_empty() || recipes::find(recipe).is_some_and(Recipe::takes_influence) {
+        return Ok(());
+    }
+    let takers: Vec<&str> = recipes::CATALOGUE
+        .iter()
+        .filter(|recipe| recipe.takes_influence())
+        .map(|recipe| recipe.name)
+        .collect();
+    Err(ApiError::invalid(format!(
+        "'rankingInfluence' is set, but the answers of the recipe {recipe} are no shares of the catalogue that \
+         popularity or freshness could move: leave it out, or use one of {}.",
+        takers.join(", ")
+    )))
 }
 
 /// Checks `itemExplorationConfig`: its values, and that the recipe explores by it.
@@ -128,7 +148,7 @@ pub async fn update(control: &Control, members: &Members<'_>) -> Output {
             version.arn
         )));
     }
-    exploration_of(&version.recipe, request.config.as_ref())?;
+    steers(&version.recipe, request.config.as_ref())?;
     let change = Change {
         solution_version: version.arn,
         min_provisioned_tps: request.min_provisioned_tps,

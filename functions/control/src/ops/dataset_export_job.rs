@@ -21,6 +21,7 @@ const LIST: List<DatasetExportJob> = List {
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateDatasetExportJob::parse(members)?;
     let tags = wire::tags::given(members)?;
+    control.may_encrypt("jobOutput.s3DataDestination", request.output_kms_key.as_deref())?;
     let dataset = control.active_parent::<Dataset>(&request.dataset).await?;
     if matches!(dataset.value.dataset_type, DatasetType::Actions | DatasetType::ActionInteractions) {
         return Err(ApiError::invalid(format!(
@@ -37,6 +38,7 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         ingestion_mode: request.ingestion_mode,
         role_arn: request.role_arn,
         output_path: request.output_path,
+        output_kms_key: request.output_kms_key,
         attempts: 0,
         lifecycle: Lifecycle::pending((control.clock)()),
     };

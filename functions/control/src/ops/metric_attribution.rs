@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use dataset::attribution::{Expression, Schemas};
 use dataset::schema::Schema;
-use domain::resource::{self, AttributedMetric, DatasetGroup, DatasetType, MetricAttribution};
+use domain::resource::{
+    self, AttributedMetric, AttributionOutput, DatasetGroup, DatasetType, MetricAttribution,
+};
 use domain::{ApiError, Arn, ErrorKind, Lifecycle, ResourceKind};
 use serde_json::Value;
 use store::resources::UpdateError;
@@ -32,6 +34,7 @@ const LIST: List<MetricAttribution> = List {
 /// A group has one, so each call looks again after it has written, as with event trackers.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateMetricAttribution::parse(members)?;
+    may_encrypt(control, Some(&request.output))?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
     if request.metrics.is_empty() {
         return Err(ApiError::invalid("'metrics' is empty: name at least one metric."));
@@ -57,6 +60,11 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
         return Err(error);
     }
     Ok(Some(answer.into()))
+}
+
+fn may_encrypt(control: &Control, output: Option<&AttributionOutput>) -> Result<(), ApiError> {
+    let kms_key = output.and_then(|output| output.kms_key.as_deref());
+    control.may_encrypt("metricsOutputConfig.s3DataDestination", kms_key)
 }
 
 /// Fails with `ResourceAlreadyExists` when the group has another one.
@@ -112,6 +120,7 @@ async fn fit(control: &Control, group: &Arn, metrics: &[AttributedMetric]) -> Re
 /// `UpdateMetricAttribution`. It is in force at once: for events that no report has counted yet too.
 pub async fn update(control: &Control, members: &Members<'_>) -> Output {
     let request = UpdateMetricAttribution::parse(members)?;
+    may_encrypt(control, request.output.as_ref())?;
     let found: MetricAttribution = control.find(&request.arn).await?;
     fit(control, &found.dataset_group, &request.add).await?;
     let changed = control
@@ -204,7 +213,6 @@ pub async fn delete(control: &Control, members: &Members<'_>) -> Output {
 #[cfg(test)]
 mod tests {
     use domain::EpochMillis;
-    use domain::resource::AttributionOutput;
 
     use super::*;
 
@@ -221,7 +229,7 @@ mod tests {
             arn: arn.clone(),
             name: "m".into(),
             metrics: (0..10).map(|n| metric(&n.to_string())).collect(),
-            output: AttributionOutput { path: None, role_arn: String::new() },
+            output: AttributionOutput { path: None, kms_key: None, role_arn: String::new() },
             reported_to: EpochMillis(0),
             reporting_to: None,
             lifecycle: Lifecycle::active(EpochMillis(0)),

@@ -112,6 +112,8 @@ fn serving_config(
         enable_metadata_with_recommendations: given
             .enable_metadata
             .or(before.enable_metadata_with_recommendations),
+        // Recommenders have none.
+        ranking_influence: before.ranking_influence,
     })
 }
 

@@ -68,6 +68,7 @@ impl App {
             scope: Scope { region: "us-east-1".into(), account: "000000000000".into() },
             quotas,
             bad_rows_allowed: 0,
+            has_kms: true,
             clock,
             version_id,
         };

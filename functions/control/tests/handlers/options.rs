@@ -30,7 +30,7 @@ async fn nothing_that_is_not_done_is_accepted_silently() {
             "CreateCampaign",
             json!({ "name": "x", "solutionVersionArn": version }),
             vec![
-                ("campaignConfig", json!({ "rankingInfluence": { "FRESHNESS": 0.1 } })),
+                ("campaignConfig", json!({ "rankingInfluence": { "FRESHNESS": 1.1 } })),
                 ("campaignConfig", json!({ "itemExplorationConfig": { "explorationWeight": "0.3" } })),
             ],
         ),
@@ -57,6 +57,43 @@ async fn nothing_that_is_not_done_is_accepted_silently() {
             request.as_object_mut().unwrap().remove(option);
         }
         app.ok(operation, request).await;
+    }
+}
+
+#[tokio::test]
+async fn keys_of_kms_are_kept_with_what_is_encrypted_by_them() {
+    let app = App::start().await;
+    let group = app.filled_group("films").await;
+    let solution = app.solution(&group, "films", HRNN).await;
+    let version = app.trained(&solution).await;
+    let dataset = app.ok("ListDatasets", json!({ "datasetGroupArn": group })).await["datasets"][0].clone();
+    let key = |n: u32| format!("arn:aws:kms:us-east-1:000000000000:key/{n}");
+    let place = |n: u32| json!({ "path": "s3://films/x/", "kmsKeyArn": key(n) });
+    let input = json!({ "s3DataSource": place(1) });
+    let output = json!({ "s3DataDestination": place(2) });
+    let export = json!({
+        "jobName": "x", "datasetArn": dataset["datasetArn"], "roleArn": ROLE, "jobOutput": output,
+    });
+    let batch = json!({
+        "jobName": "x", "solutionVersionArn": version, "roleArn": ROLE, "jobInput": input, "jobOutput": output,
+    });
+    let reports = json!({ "s3DataDestination": place(3), "roleArn": ROLE });
+    let metric = json!({ "eventType": "watch", "metricName": "m", "expression": "SAMPLECOUNT()" });
+    let attribution = json!({
+        "name": "x", "datasetGroupArn": group, "metrics": [metric], "metricsOutputConfig": reports,
+    });
+    for (operation, request, kept) in [
+        ("DatasetExportJob", export, vec![("jobOutput", output.clone())]),
+        ("BatchInferenceJob", batch, vec![("jobInput", input), ("jobOutput", output)]),
+        ("MetricAttribution", attribution, vec![("metricsOutputConfig", reports)]),
+    ] {
+        let member = format!("{}{}", operation[..1].to_lowercase(), &operation[1..]);
+        let arn = app.create(&format!("Create{operation}"), request).await;
+        let asked = json!({ format!("{member}Arn"): arn });
+        let described = app.ok(&format!("Describe{operation}"), asked).await;
+        for (part, value) in kept {
+            assert_eq!(described[&member][part], value, "{operation}");
+        }
     }
 }
 

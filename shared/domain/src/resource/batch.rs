@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arn;
+use crate::influence::RankingInfluence;
 use crate::status::Lifecycle;
 
 /// What a batch job is asked for, of either kind.
@@ -18,8 +19,14 @@ pub struct BatchOrder {
     pub num_results: Option<u32>,
     /// JSON Lines object or prefix.
     pub input_path: String,
+    /// The key of AWS KMS that the input is encrypted with, which S3 knows by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_kms_key: Option<String>,
     /// Prefix that ends in `/`.
     pub output_path: String,
+    /// The key of AWS KMS that the output is encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_kms_key: Option<String>,
     /// Echoed to the caller.
     pub role_arn: String,
     /// Which items may be answered; each line may bring values for its parameters.
@@ -38,6 +45,12 @@ pub struct BatchInferenceJob {
     /// Parameters of exploration, for the recipes that explore.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub item_exploration_config: BTreeMap<String, String>,
+    /// What popularity and freshness weigh in the answers.
+    #[serde(default, skip_serializing_if = "RankingInfluence::is_empty")]
+    pub ranking_influence: RankingInfluence,
+    /// The column of Items with each item's name, for a job that finds the themes of its lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub theme_item_name: Option<String>,
     /// How often the work was begun.
     #[serde(default)]
     pub attempts: u32,

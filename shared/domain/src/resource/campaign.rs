@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arn;
+use crate::influence::{RankingInfluence, Steering};
 use crate::slots::Slots;
 use crate::status::Lifecycle;
 
@@ -15,6 +16,9 @@ pub struct CampaignConfig {
     /// Parameters of exploration, for the recipes that explore.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub item_exploration_config: BTreeMap<String, String>,
+    /// What popularity and freshness weigh in the lists.
+    #[serde(skip_serializing_if = "RankingInfluence::is_empty")]
+    pub ranking_influence: RankingInfluence,
     /// Whether the campaign moves to each new version of its solution by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_with_latest_solution_version: Option<bool>,
@@ -70,6 +74,11 @@ impl Campaign {
 }
 
 impl CampaignConfig {
+    /// What it lets weigh in lists.
+    pub fn steering(&self) -> Steering {
+        Steering { exploration: self.item_exploration_config.clone(), influence: self.ranking_influence }
+    }
+
     /// Whether a campaign with it moves to each new version of its solution by itself.
     pub fn follows_latest(&self) -> bool {
         self.sync_with_latest_solution_version == Some(true)

@@ -98,6 +98,9 @@ pub struct DatasetExportJob {
     pub role_arn: String,
     /// Prefix that ends in `/`.
     pub output_path: String,
+    /// The key of AWS KMS that the files are encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_kms_key: Option<String>,
     /// How often the work was begun.
     #[serde(default)]
     pub attempts: u32,

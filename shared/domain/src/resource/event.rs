@@ -60,6 +60,9 @@ pub struct AttributedMetric {
 pub struct AttributionOutput {
     /// A folder, where files were asked for.
     pub path: Option<String>,
+    /// The key of AWS KMS that the files are encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Echoed to the caller.
     pub role_arn: String,
 }

@@ -160,7 +160,8 @@ pub struct Loaded {
     pub items: Arc<IdTable>,
     /// The popular items, best first.
     pub popular: Vec<u32>,
-    /// For recipes that explore, how new each item was.
+    /// For recipes that explore, or that popularity and freshness can weigh in: how new and how popular each
+    /// item was.
     pub freshness: Option<Freshness>,
     /// All that is known about it.
     pub description: Description,
@@ -238,7 +239,7 @@ pub fn to_artifact(
     let mut weights = Writer::default();
     weights.u32("popular", &version.popular);
     write_model(&version.model, &mut weights);
-    if origin.recipe.exploration != Exploration::None {
+    if origin.recipe.takes_influence() {
         write_freshness(&Freshness::of(data), &mut weights);
     }
     let mut files = BTreeMap::from([
@@ -335,7 +336,8 @@ pub fn from_artifact(artifact: &Artifact) -> Result<Loaded, ArtifactError> {
         return Err(ArtifactError::inconsistent(WEIGHTS, "a popular item has no id"));
     }
     let freshness = match recipe.exploration {
-        Exploration::None => None,
+        // Versions from before popularity and freshness could weigh have none.
+        Exploration::None if !weights.has("freshness.latest") => None,
         _ => Some(read_freshness(&weights, items.len())?),
     };
     Ok(Loaded { model, items, popular, freshness, description })

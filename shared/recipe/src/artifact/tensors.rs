@@ -70,6 +70,11 @@ impl<'a> Tensors<'a> {
         Ok(Self { file, tensors })
     }
 
+    /// Whether there is such a tensor.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
     pub(crate) fn u32(&self, name: &str) -> Result<Vec<u32>, ArtifactError> {
         Ok(self.values(name, Dtype::U32)?.map(u32::from_le_bytes).collect())
     }

@@ -16,6 +16,7 @@ use super::batch::{Known, Layers};
 use super::model::HrnnModel;
 use super::top::Top;
 use crate::exploration::Scored;
+use crate::influence::Lifted;
 use crate::ranking::{Query, RankedList, Recommender};
 
 /// Items that are scored at a time: their embeddings stay in the second-level cache while the queries of a
@@ -51,25 +52,34 @@ struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    fn all(model: &'a HrnnModel) -> Self {
+    fn all(of: Lifted<'a>) -> Self {
+        let lifted = |values: &'a Array1<f32>| -> Cow<'a, [f32]> {
+            let values = values.as_slice().expect("vectors are stored in a row");
+            match of.lift {
+                [] => values.into(),
+                lift => values.iter().zip(lift).map(|(value, lift)| value + lift).collect::<Vec<_>>().into(),
+            }
+        };
         Self {
-            vectors: model.items.as_slice().expect("matrices are stored row after row").into(),
-            bias: model.bias.as_slice().expect("vectors are stored in a row").into(),
-            prior: model.prior.as_slice().expect("vectors are stored in a row").into(),
+            vectors: of.network.items.as_slice().expect("matrices are stored row after row").into(),
+            bias: lifted(&of.network.bias),
+            prior: lifted(&of.network.prior),
             numbers: None,
             allowed: None,
         }
     }
 
-    fn some(model: &'a HrnnModel, numbers: &'a [u32], bonus: &[f32]) -> Self {
-        let row = |&item: &u32| model.items.row(item as usize).to_vec();
+    fn some(of: Lifted<'a>, numbers: &'a [u32], bonus: &[f32]) -> Self {
+        let row = |&item: &u32| of.network.items.row(item as usize).to_vec();
+        let lift = |item: usize| of.lift.get(item).copied().unwrap_or(0.0);
         let raised = |values: &Array1<f32>| {
-            numbers.iter().zip(bonus).map(|(&item, bonus)| values[item as usize] + bonus).collect::<Vec<_>>()
+            let raise = |(&item, bonus): (&u32, &f32)| values[item as usize] + lift(item as usize) + bonus;
+            numbers.iter().zip(bonus).map(raise).collect::<Vec<_>>()
         };
         Self {
             vectors: numbers.iter().flat_map(row).collect::<Vec<_>>().into(),
-            bias: raised(&model.bias).into(),
-            prior: raised(&model.prior).into(),
+            bias: raised(&of.network.bias).into(),
+            prior: raised(&of.network.prior).into(),
             numbers: Some(numbers),
             allowed: None,
         }
@@ -93,6 +103,20 @@ impl<'a> Candidates<'a> {
 
 impl Recommender for HrnnModel {
     fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
+        Lifted::plain(self).recommend(queries, k, exclude_seen)
+    }
+
+    fn recommend_within(&self, query: Query<'_>, k: usize, allowed: &[u64]) -> RankedList {
+        Lifted::plain(self).recommend_within(query, k, allowed)
+    }
+
+    fn items(&self) -> usize {
+        self.items.nrows()
+    }
+}
+
+impl Recommender for Lifted<'_> {
+    fn recommend(&self, queries: &[Query<'_>], k: usize, exclude_seen: bool) -> Vec<RankedList> {
         let lists = self.recommend_among(Among::All, queries, k, exclude_seen);
         lists.into_iter().map(|scored| scored.list).collect()
     }
@@ -103,7 +127,7 @@ impl Recommender for HrnnModel {
     }
 
     fn items(&self) -> usize {
-        self.items.nrows()
+        self.network.items.nrows()
     }
 }
 
@@ -116,7 +140,7 @@ struct Asked<'a> {
     above: Vec<u32>,
 }
 
-impl HrnnModel {
+impl Lifted<'_> {
     /// The best of the items that are asked among.
     pub(crate) fn recommend_among(
         &self,
@@ -126,26 +150,28 @@ impl HrnnModel {
         exclude_seen: bool,
     ) -> Vec<Scored> {
         let candidates = match among {
-            Among::All => Candidates::all(self),
-            Among::Allowed(allowed) => Candidates { allowed: Some(allowed), ..Candidates::all(self) },
-            Among::Some(numbers, bonus) => Candidates::some(self, numbers, bonus),
+            Among::All => Candidates::all(*self),
+            Among::Allowed(allowed) => Candidates { allowed: Some(allowed), ..Candidates::all(*self) },
+            Among::Some(numbers, bonus) => Candidates::some(*self, numbers, bonus),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        self.answer(&candidates, queries, k, exclude_seen, threads)
+        self.network.answer(&candidates, queries, k, exclude_seen, threads)
     }
 
     /// Items in the order that suits a user, with scores that are shares of the given items. Numbers
     /// that the model does not know are left out, and so are repetitions.
     pub fn rank(&self, history: History<'_>, items: &[u32]) -> RankedList {
         let mut numbers: Vec<u32> =
-            items.iter().copied().filter(|&item| (item as usize) < self.items.nrows()).collect();
+            items.iter().copied().filter(|&item| (item as usize) < self.items()).collect();
         numbers.sort_unstable();
         numbers.dedup();
         let (query, bonus) = (Query::User(history), vec![0.0; numbers.len()]);
         let mut answers = self.recommend_among(Among::Some(&numbers, &bonus), &[query], numbers.len(), false);
         answers.pop().map(|scored| scored.list).unwrap_or_default()
     }
+}
 
+impl HrnnModel {
     fn answer(
         &self,
         candidates: &Candidates<'_>,
@@ -225,8 +251,8 @@ impl HrnnModel {
 }
 
 /// The logarithm of the sum of e^logit over the catalogue, for queries as [`Layers::queries`] gives them.
-pub(super) fn log_totals(model: &HrnnModel, queries: &[f32], known: &[Known]) -> Vec<f64> {
-    let candidates = Candidates::all(model);
+pub(super) fn log_totals(of: Lifted<'_>, queries: &[f32], known: &[Known]) -> Vec<f64> {
+    let (model, candidates) = (of.network, Candidates::all(of));
     let mut asked = Asked {
         vectors: queries.to_vec(),
         known: known.to_vec(),
@@ -326,16 +352,17 @@ mod tests {
             .map(|items| Query::User(History::new(items, &[0, 9, 99][..items.len()])))
             .collect();
         let lists = |scored: Vec<Scored>| scored.into_iter().map(|scored| scored.list).collect::<Vec<_>>();
-        let one = lists(model.answer(&Candidates::all(&model), &queries, 20, true, 1));
+        let one = lists(model.answer(&Candidates::all(Lifted::plain(&model)), &queries, 20, true, 1));
         for threads in [2, 3, 7] {
             assert!(
-                lists(model.answer(&Candidates::all(&model), &queries, 20, true, threads)) == one,
+                lists(model.answer(&Candidates::all(Lifted::plain(&model)), &queries, 20, true, threads))
+                    == one,
                 "{threads} threads"
             );
         }
         // Each by itself goes another way to the same bytes.
         for (query, list) in queries.iter().zip(&one).step_by(7) {
-            let alone = lists(model.answer(&Candidates::all(&model), &[*query], 20, true, 1));
+            let alone = lists(model.answer(&Candidates::all(Lifted::plain(&model)), &[*query], 20, true, 1));
             assert!(alone[0] == *list);
         }
         // The plain forward pass over the whole catalogue finds the same first items.

@@ -9,7 +9,7 @@ use ndarray::ArrayView1;
 
 use super::answer::log_totals;
 use super::batch::{Known, Layers};
-use super::model::HrnnModel;
+use crate::influence::Lifted;
 
 /// Events of a history that are tried, the newest: the score of an item rarely hangs on older ones, and a
 /// batch of this many histories is answered in one go.
@@ -24,7 +24,7 @@ pub struct Cause {
     pub factor: f32,
 }
 
-impl HrnnModel {
+impl Lifted<'_> {
     /// The cause of each item for a user with this history; nothing where no single event raises an item,
     /// or the model does not know it. Among equals the newest event counts.
     pub fn causes(&self, history: History<'_>, items: &[u32]) -> Vec<Option<Cause>> {
@@ -33,23 +33,25 @@ impl HrnnModel {
         if tried.is_empty() || items.is_empty() {
             return vec![None; items.len()];
         }
-        let layers = Layers::new(self);
+        let model = self.network;
+        let layers = Layers::new(model);
         let skips: Vec<Option<usize>> = tried.iter().copied().map(Some).chain([None]).collect();
         let (queries, known) = layers.queries_without(history, &skips);
-        let totals = log_totals(self, &queries, &known);
+        let totals = log_totals(*self, &queries, &known);
         let width = queries.len() / skips.len();
         let share = |at: usize, item: usize| {
-            let query = ArrayView1::from(&queries[at * width..][..self.embedding()]);
+            let query = ArrayView1::from(&queries[at * width..][..model.embedding()]);
+            // Without the item's own lift, which is the same whatever its user did.
             let logit = match known[at] {
-                Known::History => query.dot(&self.items.row(item)) + self.bias[item],
-                Known::Sides => query.dot(&self.items.row(item)) + self.prior[item],
-                Known::Nothing => self.prior[item],
+                Known::History => query.dot(&model.items.row(item)) + model.bias[item],
+                Known::Sides => query.dot(&model.items.row(item)) + model.prior[item],
+                Known::Nothing => model.prior[item],
             };
             f64::from(logit) - totals[at]
         };
         let cause = |&item: &u32| {
             let item = item as usize;
-            if item >= self.items.nrows() {
+            if item >= model.items.nrows() {
                 return None;
             }
             let whole = share(tried.len(), item);
@@ -64,6 +66,7 @@ impl HrnnModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hrnn::HrnnModel;
 
     const ITEMS: usize = 700;
 
@@ -85,7 +88,7 @@ mod tests {
             let items: Vec<u32> = (0..9).map(|n| (n * 97 + seed as u32 * 31) % 600).chain([900]).collect();
             let times: Vec<i64> = (0..10).map(|n| 40 * n * n * n).collect();
             let asked: Vec<u32> = (0..ITEMS as u32).step_by(23).collect();
-            let causes = model.causes(History::new(&items, &times), &asked);
+            let causes = Lifted::plain(&model).causes(History::new(&items, &times), &asked);
             let whole = scores(&model, &items, &times);
             let without: Vec<Vec<f32>> = (0..items.len())
                 .map(|event| {
@@ -117,9 +120,9 @@ mod tests {
     #[test]
     fn who_did_nothing_and_what_is_unknown_has_no_cause() {
         let model = model(1);
-        assert_eq!(model.causes(History::new(&[], &[]), &[1, 2]), [None, None]);
-        assert_eq!(model.causes(History::new(&[3], &[0]), &[ITEMS as u32]), [None]);
-        assert!(model.causes(History::new(&[3], &[0]), &[]).is_empty());
+        assert_eq!(Lifted::plain(&model).causes(History::new(&[], &[]), &[1, 2]), [None, None]);
+        assert_eq!(Lifted::plain(&model).causes(History::new(&[3], &[0]), &[ITEMS as u32]), [None]);
+        assert!(Lifted::plain(&model).causes(History::new(&[3], &[0]), &[]).is_empty());
     }
 
     #[test]
@@ -127,7 +130,8 @@ mod tests {
         let model = model(2);
         let items: Vec<u32> = (0..300).map(|n| n * 7 % 600).collect();
         let times: Vec<i64> = (0..300).map(|n| 60 * n).collect();
-        let causes = model.causes(History::new(&items, &times), &(0..50).collect::<Vec<u32>>());
+        let causes =
+            Lifted::plain(&model).causes(History::new(&items, &times), &(0..50).collect::<Vec<u32>>());
         let events: Vec<usize> = causes.iter().flatten().map(|cause| cause.event).collect();
         assert!(!events.is_empty() && events.iter().all(|&event| event >= 300 - EVENTS_TRIED));
     }

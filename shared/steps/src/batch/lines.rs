@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use domain::limits::INPUT_LIST_MAX;
 use domain::recipes::{Recipe, RecipeType};
-use recipe::exploration::Explorer;
+use recipe::themes::{Theme, Themes};
 use serde_json::{Value, json};
 use store::StoredList;
 
 use super::Answers;
 use super::passing::{LineFilter, VALUES};
-use crate::models::ServedModel;
+use crate::models::{ServedModel, Steer};
 
 /// Member of an output with its answer.
 const ANSWER: &str = "recommendedItems";
@@ -19,10 +19,12 @@ const ANSWER: &str = "recommendedItems";
 pub(super) struct Asked<'a> {
     pub model: &'a ServedModel,
     pub recipe: &'a Recipe,
-    pub explorer: Option<Explorer>,
+    pub steer: Steer,
     /// Answers for a line.
     pub k: usize,
     pub filter: Option<Arc<LineFilter>>,
+    /// What lists may have in common, where a line tells it.
+    pub themes: Option<Arc<Themes>>,
 }
 
 /// One output line for each input line that is not blank, in the same order.
@@ -55,11 +57,26 @@ fn answer_line(asked: &Asked<'_>, line: &[u8]) -> Value {
         Ok(list) => list,
         Err(error) => return failed(input, ANSWER, &error),
     };
+    if let Some(themes) = &asked.themes {
+        let of = input.get("itemId").and_then(Value::as_str).unwrap_or_default();
+        let output = themed(themes, of, list.items);
+        return json!({ "input": input, "output": output, "error": null });
+    }
     let mut output = json!({ ANSWER: list.items });
     if recipe.scored && !list.scores.is_empty() {
         output["scores"] = list.scores.iter().map(|&score| json!(seven_decimals(score))).collect();
     }
     json!({ "input": input, "output": output, "error": null })
+}
+
+/// Items with the theme of them all, those that it fits best first; among equals the most similar ones.
+fn themed(themes: &Themes, of: &str, items: Vec<String>) -> Value {
+    let Theme { name, relevance } = themes.theme(of, &items);
+    let mut told: Vec<(String, f64)> = items.into_iter().zip(relevance).collect();
+    told.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let (items, relevance): (Vec<String>, Vec<f64>) = told.into_iter().unzip();
+    let relevance: Vec<f64> = relevance.into_iter().map(|score| seven_decimals(score as f32)).collect();
+    json!({ ANSWER: items, "theme": name, "itemsThemeRelevanceScores": relevance })
 }
 
 /// The items of a line that are to be put in order.
@@ -84,7 +101,7 @@ fn list(asked: &Asked<'_>, input: &Value) -> Result<StoredList, String> {
         Some(_) => return Err(format!("{member} must be a string")),
         None => return Err(format!("Required fields for the provided recipe are {member}")),
     };
-    let explorer = asked.explorer.as_ref();
+    let steer = &asked.steer;
     let passing = asked.filter.as_ref().map(|filter| filter.passing(input)).transpose()?;
     Ok(match (recipe.recipe_type, &passing) {
         (RecipeType::RelatedItems, None) => model.for_item(id, k),
@@ -92,10 +109,10 @@ fn list(asked: &Asked<'_>, input: &Value) -> Result<StoredList, String> {
         (RecipeType::PersonalizedRanking, passing) => {
             let mut items = input_list(input)?;
             items.retain(|id| passing.as_ref().is_none_or(|passing| passing.has_id(id)));
-            model.ranked(model.history(id), &items)
+            model.ranked(model.history(id), &items, steer)
         }
-        (_, None) => model.for_history(id, model.history(id), k, explorer),
-        (_, Some(passing)) => model.for_history_within(id, model.history(id), k, explorer, passing.words()),
+        (_, None) => model.for_history(id, model.history(id), k, steer),
+        (_, Some(passing)) => model.for_history_within(id, model.history(id), k, steer, passing.words()),
     })
 }
 

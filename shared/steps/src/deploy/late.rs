@@ -68,17 +68,14 @@ impl Deployment {
         }
         let model = Arc::new(steps.imported_model(&self.version).await?);
         let filter = Arc::new(event_filter(&self.version)?);
-        let explorer = Arc::new(model.explorer(&self.target.exploration)?);
+        let steer = Arc::new(model.steer(&self.target.steering)?);
         let total = users.len();
         let written: usize = stream::iter(users)
             .map(|(user, Of { anonymous, doings, .. })| {
-                let (model, explorer, filter) = (model.clone(), explorer.clone(), filter.clone());
+                let (model, steer, filter) = (model.clone(), steer.clone(), filter.clone());
                 async move {
                     let events = doings.count(true);
-                    let score = move || {
-                        let explorer = Option::as_ref(&explorer);
-                        (moved_list(&model, explorer, &filter, &user, &doings), user)
-                    };
+                    let score = move || (moved_list(&model, &steer, &filter, &user, &doings), user);
                     let (list, user) = tokio::task::spawn_blocking(score).await.doing(|| "scoring".into())?;
                     let Some(list) = list else { return Ok(0) };
                     let refresh = Refresh {

@@ -1,11 +1,10 @@
 //! What a campaign asks for, and where it goes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::recommender::Serving;
-use domain::resource::Campaign;
-use domain::{Arn, Slot, Status};
+use domain::resource::{Campaign, CampaignConfig};
+use domain::{Arn, Slot, Status, Steering};
 
 use crate::Steps;
 
@@ -16,14 +15,14 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 
 /// The version that a campaign asks for and the slot that its lists go to. Both follow from the
 /// campaign alone and stay the same until the deployment ends, so all of its processes agree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Target {
     /// The update's version once the campaign serves, and before that its own.
     pub version: Arn,
     /// The slot that does not serve; for a new campaign, which serves from neither, the first one.
     pub slot: Slot,
-    /// `itemExplorationConfig` of what is asked for.
-    pub exploration: BTreeMap<String, String>,
+    /// What is asked to weigh in the lists besides the version.
+    pub steering: Steering,
     /// Whether the slot holds all of the version's lists already, as before a rollback.
     ///
     /// Never for the version that serves: asking for it again publishes it again, which mends it.
@@ -39,12 +38,12 @@ impl Target {
             _ => (&campaign.solution_version, None),
         };
         let config = config.or(campaign.config.as_ref());
-        let exploration = config.map(|config| config.item_exploration_config.clone()).unwrap_or_default();
+        let steering = config.map(CampaignConfig::steering).unwrap_or_default();
         let slot = if serves { campaign.slots.serving.other() } else { campaign.slots.serving };
-        let whole = exploration.is_empty()
+        let whole = steering.is_plain()
             && campaign.slots.held(slot) == Some(version)
             && campaign.solution_version != *version;
-        Self { version: version.clone(), slot, exploration, whole }
+        Self { version: version.clone(), slot, steering, whole }
     }
 
     /// The campaign as it is once it serves this.
@@ -54,9 +53,9 @@ impl Target {
             campaign.config = update.config.clone().or(campaign.config);
         }
         campaign.slots.serving = self.slot;
-        // Lists that were explored as the campaign asked are no good for another configuration, so nothing
+        // Lists that were steered as the campaign asked are no good for another configuration, so nothing
         // may find them again.
-        let whole = self.exploration.is_empty().then(|| self.version.clone());
+        let whole = self.steering.is_plain().then(|| self.version.clone());
         campaign.slots.hold(self.slot, whole);
         campaign.solution_version = self.version;
         campaign
@@ -70,7 +69,7 @@ impl Target {
     /// Whether a campaign still asks for the same lists in the same slot.
     pub fn is_asked_for_by(&self, campaign: &Campaign) -> bool {
         let now = Self::of(campaign);
-        now.version == self.version && now.slot == self.slot && now.exploration == self.exploration
+        now.version == self.version && now.slot == self.slot && now.steering == self.steering
     }
 
     /// Returns once the campaign's deployment has ended, or is another one.
@@ -89,10 +88,11 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use domain::resource::{CampaignConfig, CampaignUpdate};
-    use domain::{EpochMillis, Lifecycle, ResourceKind, Scope, Slots};
+    use domain::resource::CampaignUpdate;
+    use domain::{EpochMillis, Lifecycle, RankingInfluence, ResourceKind, Scope, Slots};
     use embedded::Embedded;
     use store::tables::{EVENTS, PREFIX_DEFAULT, RECOMMENDATIONS, RESOURCES};
     use store::{Events, Lists, Objects, Resources};
@@ -139,14 +139,14 @@ mod tests {
         let mut target = Target::of(&campaign);
         assert_eq!(
             target,
-            Target { version: version(1), slot: Slot::A, exploration: BTreeMap::new(), whole: false }
+            Target { version: version(1), slot: Slot::A, steering: Steering::default(), whole: false }
         );
         // Three versions, back to the second, that one again, and the first.
         let asked = [(2, Slot::B, false), (3, Slot::A, false), (2, Slot::B, true), (2, Slot::A, false)];
         for (n, slot, whole) in asked.into_iter().chain([(1, Slot::B, false)]) {
             campaign = asking_for(&target.reached(campaign), n);
             target = Target::of(&campaign);
-            assert_eq!(target, Target { version: version(n), slot, exploration: BTreeMap::new(), whole });
+            assert_eq!(target, Target { version: version(n), slot, steering: Steering::default(), whole });
         }
     }
 
@@ -160,14 +160,30 @@ mod tests {
         };
         let created = Campaign { config: explores("0.5"), ..created() };
         let first = Target::of(&created);
-        assert_eq!(first.exploration["explorationWeight"], "0.5");
+        assert_eq!(first.steering.exploration["explorationWeight"], "0.5");
         let mut update = asking_for(&first.reached(created), 2);
         update.latest_update.as_mut().unwrap().config = Some(CampaignConfig::default());
         let second = Target::of(&update);
-        assert!(second.exploration.is_empty());
+        assert!(second.steering.is_plain());
         // The first slot has lists of the first version, explored as nobody asks for now.
         let back = Target::of(&asking_for(&second.reached(update), 1));
         assert_eq!((back.slot, back.whole), (Slot::A, false));
+    }
+
+    #[test]
+    fn another_influence_is_another_deployment_and_none_is_found_again() {
+        let weighs = |popularity| {
+            let ranking_influence = RankingInfluence { popularity, ..RankingInfluence::default() };
+            Some(CampaignConfig { ranking_influence, ..CampaignConfig::default() })
+        };
+        let campaign = Campaign { config: weighs(Some(0.5)), ..created() };
+        let mut update = asking_for(&Target::of(&campaign).reached(campaign), 2);
+        let target = Target::of(&update);
+        update.latest_update.as_mut().unwrap().config = weighs(Some(0.25));
+        assert!(!target.is_asked_for_by(&update));
+        update.latest_update.as_mut().unwrap().config = weighs(Some(0.0));
+        let back = Target::of(&asking_for(&Target::of(&update).reached(update), 1));
+        assert_eq!((back.slot, back.whole, back.steering.is_plain()), (Slot::A, false, true));
     }
 
     #[test]

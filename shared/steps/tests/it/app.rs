@@ -63,7 +63,9 @@ fn order(name: &str, version: &Arn, input: &str, folder: &str) -> BatchOrder {
         solution_version: version.clone(),
         num_results: Some(5),
         input_path: format!("s3://osusume/{input}"),
+        input_kms_key: None,
         output_path: format!("s3://osusume/{folder}/{name}/"),
+        output_kms_key: None,
         role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
         filter: None,
     }
@@ -295,6 +297,8 @@ impl App {
     pub async fn filtered_batch(&self, name: &str, version: &Arn, input: &str, filter: Option<Arn>) -> Arn {
         let job = BatchInferenceJob {
             item_exploration_config: Default::default(),
+            ranking_influence: Default::default(),
+            theme_item_name: None,
             arn: arn(ResourceKind::BatchInferenceJob, name),
             order: BatchOrder { filter, ..order(name, version, input, "answers") },
             attempts: 0,
@@ -396,6 +400,7 @@ fn solution(version: &SolutionVersion) -> Solution {
         event_type: version.event_type.clone(),
         config: version.config.clone(),
         perform_auto_training: false,
+        perform_incremental_update: false,
         latest_update: None,
         lifecycle: Lifecycle::active(EpochMillis::now()),
     }

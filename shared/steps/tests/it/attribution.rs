@@ -57,6 +57,7 @@ async fn attribution(app: &App, created: EpochMillis, path: Option<&str>) -> Arn
         ],
         output: AttributionOutput {
             path: path.map(str::to_owned),
+            kms_key: None,
             role_arn: "arn:aws:iam::000000000000:role/R".into(),
         },
         reported_to: created,

@@ -32,6 +32,7 @@ async fn asked(app: &App, name: &str, dataset: Arn, ingestion_mode: IngestionMod
         ingestion_mode,
         role_arn: "arn:aws:iam::000000000000:role/PersonalizeRole".into(),
         output_path: "s3://osusume/exports/".into(),
+        output_kms_key: None,
         attempts: 0,
         lifecycle: Lifecycle::pending(EpochMillis::now()),
     };

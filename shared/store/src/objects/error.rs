@@ -76,6 +76,11 @@ impl ObjectError {
         }
     }
 
+    /// Whether the role that this runs as may not do it, with the object or with the key of its encryption.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::AccessDenied { .. })
+    }
+
     /// Whether the named bucket or key is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NoSuchBucket { .. } | Self::NoSuchKey { .. })

@@ -1,7 +1,11 @@
 //! Objects.
 
 use std::io::{BufRead, Read};
+use std::sync::{Arc, Mutex};
 
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
 use bytes::Bytes;
 use embedded::Embedded;
 use store::{ObjectError, Objects, S3Location};
@@ -149,4 +153,44 @@ async fn lists_hold_every_page_in_the_order_of_keys() {
     assert_eq!(left, ["other", "parts"]);
     let whole = objects.delete_prefix(&objects.at("")).await;
     assert!(matches!(whole, Err(ObjectError::EmptyPrefix { .. })), "{whole:?}");
+}
+
+/// What requests say about encryption: the method and the key.
+#[derive(Clone, Debug, Default)]
+struct Encryption(Arc<Mutex<Vec<[Option<String>; 2]>>>);
+
+impl Intercept for Encryption {
+    fn name(&self) -> &'static str {
+        "Encryption"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let header = |name: &str| context.request().headers().get(name).map(str::to_owned);
+        let method = header("x-amz-server-side-encryption");
+        let key = header("x-amz-server-side-encryption-aws-kms-key-id");
+        self.0.lock().expect("nobody panics").push([method, key]);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_key_goes_with_what_is_written_under_it_and_with_nothing_else() {
+    let embedded = Embedded::in_memory().await.expect("empty services");
+    let seen = Encryption::default();
+    let config = embedded.s3.client().config().to_builder().interceptor(seen.clone()).build();
+    let objects = Objects::new(aws_sdk_s3::Client::from_conf(config), "films");
+    objects.create_bucket_if_missing().await.expect("a bucket");
+    seen.0.lock().expect("nobody panics").clear();
+    let key = "arn:aws:kms:us-east-1:000000000000:key/1234abcd";
+    let (under, plain) = (objects.at("under"), objects.at("plain"));
+    objects.put_under(&under, "content", Some(key)).await.expect("a put under a key");
+    objects.put(&plain, "content").await.expect("a put");
+    assert_eq!(objects.get(&under).await.expect("a get"), "content");
+    let keyed = [Some("aws:kms".to_owned()), Some(key.to_owned())];
+    assert_eq!(*seen.0.lock().expect("nobody panics"), [keyed, [None, None], [None, None]]);
 }
