@@ -112,7 +112,7 @@ pub struct SoftmaxInput<'a, D: Device> {
 
 /// A share of the gradient of a table's rows: row `slots[i]` gets `scale[i] · source[i]`.
 pub struct Contribution<'a, D: Device> {
-    /// Positions in the list of touched rows; `u32::MAX` for none.
+    /// Positions in the list of touched rows, as [`Device::write_slots`] wrote them; `u32::MAX` for none.
     pub slots: &'a D::Index,
     /// How many sources.
     pub count: usize,
@@ -195,7 +195,7 @@ pub struct DeviceError(pub String);
 
 /// A machine that trains.
 pub trait Device: Sync + Sized {
-    /// Whether the shards of a step run side by side. Where they do not, one shard of all lanes is best.
+    /// Whether the shards of a step run side by side. Where they do not, a trainer makes one of all of them.
     const SHARDS_SIDE_BY_SIDE: bool;
 
     /// Floats in the device's memory.
@@ -222,6 +222,10 @@ pub trait Device: Sync + Sized {
     fn index(&self) -> Self::Index;
     /// Replaces an index.
     fn write_index(&self, to: &mut Self::Index, rows: &[u32]);
+    /// Replaces an index that is for [`Contribution::slots`] alone, and may be laid out for sums.
+    fn write_slots(&self, to: &mut Self::Index, slots: &[u32]) {
+        self.write_index(to, slots);
+    }
     /// An operand without content.
     fn operand(&self) -> Self::Operand;
     /// No losses yet.
@@ -329,8 +333,15 @@ pub trait Device: Sync + Sized {
     );
     /// Copies `len` floats within one buffer.
     fn copy_within(&self, buffer: &mut Self::Buffer, from: usize, len: usize, to: usize);
-    /// Multiplies `rows` rows of `width` floats from `start` on by one factor each.
-    fn scale_rows(&self, buffer: &mut Self::Buffer, start: usize, width: usize, factors: &[f32]);
+    /// Multiplies rows of `width` floats from `start` on by the first `rows` of the factors.
+    fn scale_rows(
+        &self,
+        buffer: &mut Self::Buffer,
+        start: usize,
+        width: usize,
+        factors: &Self::Buffer,
+        rows: usize,
+    );
 
     /// The recurrence over one window.
     ///

@@ -141,16 +141,8 @@ impl<D: Device> Touched<D> {
         }
     }
 
-    /// Numbers the items of a step and makes their vectors from the table.
-    pub(crate) fn load(
-        &mut self,
-        device: &D,
-        table: &D::Buffer,
-        bias: &D::Buffer,
-        windows: &[Window],
-        negatives: &[u32],
-        step: u32,
-    ) {
+    /// Numbers the items of a step, and the rows that make them.
+    pub(crate) fn load(&mut self, device: &D, windows: &[Window], negatives: &[u32], step: u32) {
         self.numbers.clear();
         // Negatives come in ascending order and first, so that their new numbers ascend too.
         self.negatives = self.numbers.number(negatives).to_vec();
@@ -181,8 +173,21 @@ impl<D: Device> Touched<D> {
         let left_out = |&kept: &u32| if kept == NONE { self.features.bias } else { 0.0 };
         self.host_bias.extend(self.kept.iter().map(left_out));
         device.write(&mut self.bias, 0, &self.host_bias);
-        device.add_rows(bias, 0, 1, &self.kept_rows, &mut self.bias);
         self.bags.load(device, &self.host_bags);
+        let (rows, slots) = (&mut self.rows, &mut self.slots);
+        rows.clear();
+        device.write_slots(&mut slots.kept, rows.number(&self.kept));
+        device.write_slots(&mut slots.features, rows.number(&self.host_bags.rows));
+        for (i, window) in self.windows.iter().enumerate() {
+            device.write_slots(&mut slots.inputs[i], rows.number(&window.inputs.rows));
+            device.write_slots(&mut slots.queries[i], rows.number(&window.queries.rows));
+        }
+        device.write_index(&mut slots.rows, &rows.rows);
+    }
+
+    /// Makes the items' vectors from the table.
+    pub(crate) fn make(&mut self, device: &D, table: &D::Buffer, bias: &D::Buffer) {
+        device.add_rows(bias, 0, 1, &self.kept_rows, &mut self.bias);
         device.gather(table, self.width, &self.kept_rows, crate::device::Dropout::NONE, &mut self.vectors);
         device.add_bags(table, self.width, &self.bags.bags, &mut self.vectors);
     }
@@ -207,15 +212,7 @@ impl<D: Device> Touched<D> {
         rule: Rule,
     ) {
         device.sum_rows(self.width, self.items.len(), contributions, &mut self.gradients);
-        let (rows, slots) = (&mut self.rows, &mut self.slots);
-        rows.clear();
-        device.write_index(&mut slots.kept, rows.number(&self.kept));
-        device.write_index(&mut slots.features, rows.number(&self.host_bags.rows));
-        for (i, window) in self.windows.iter().enumerate() {
-            device.write_index(&mut slots.inputs[i], rows.number(&window.inputs.rows));
-            device.write_index(&mut slots.queries[i], rows.number(&window.queries.rows));
-        }
-        device.write_index(&mut slots.rows, &rows.rows);
+        let slots = &self.slots;
         let mut own = vec![
             Contribution {
                 slots: &slots.kept,

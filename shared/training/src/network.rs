@@ -180,6 +180,7 @@ pub struct Shard<D: Device> {
     gaps: D::Index,
     targets: D::Index,
     weights: D::Buffer,
+    keep: D::Buffer,
     /// The window's own rows on the way in.
     pub(crate) inputs: DeviceBags<D>,
     /// The same for the queries.
@@ -231,6 +232,7 @@ impl<D: Device> Shard<D> {
             gaps: device.index(),
             targets: device.index(),
             weights: device.buffer(n),
+            keep: device.buffer(lanes),
             inputs: DeviceBags::new(device),
             queries: DeviceBags::new(device),
             x: device.buffer(n * e),
@@ -255,7 +257,7 @@ impl<D: Device> Shard<D> {
         }
     }
 
-    /// Computes the loss of one window and all its gradients.
+    /// Computes the loss of the window that was loaded and all its gradients.
     ///
     /// `seed` makes the dropout masks and differs for every step and shard.
     pub fn run(
@@ -263,7 +265,6 @@ impl<D: Device> Shard<D> {
         device: &D,
         model: &Model<'_, D>,
         negatives: &Negatives<D>,
-        window: &Window,
         dropout: DropoutShares,
         seed: u32,
     ) {
@@ -271,11 +272,11 @@ impl<D: Device> Shard<D> {
         let input_dropout = Dropout { share: dropout.input, seed };
         let state_dropout = Dropout { share: dropout.state, seed: seed ^ 0x5bd1_e995 };
         let average_dropout = Dropout { share: dropout.state, seed: seed ^ 0x2545_f491 };
-        self.load(device, shape, window);
         // A window without own rows takes another way than one with them.
         let key = u64::from(self.inputs.count > 0) | u64::from(self.queries.count > 0) << 1;
         let mut record = std::mem::take(&mut self.record);
         device.repeat(&mut record, key, seed, &mut || {
+            self.carry_on(device, shape);
             self.recur(device, model, input_dropout);
             if shape.tied {
                 self.project(device, model, state_dropout, average_dropout);
@@ -289,19 +290,16 @@ impl<D: Device> Shard<D> {
         self.record = record;
     }
 
-    /// The states and averages after the last window, which the next one goes on from.
-    pub(crate) fn save_carried(
-        &self,
-        device: &D,
-        shape: &Shape,
-        steps: usize,
-        lanes: usize,
-        to: &mut Writer,
-    ) {
-        for (buffer, width) in self.carried(shape) {
-            let mut values = vec![0.0; lanes * width];
-            device.read(buffer, steps * lanes * width, &mut values);
-            to.floats(&values);
+    /// The states and averages after the last window, which the next one goes on from. The lanes come in as
+    /// many groups as there are shards in the settings, so that the bytes are those of any device.
+    pub(crate) fn save_carried(&self, device: &D, shape: &Shape, groups: usize, to: &mut Writer) {
+        let lanes = self.lanes / groups;
+        for group in 0..groups {
+            for (buffer, width) in self.carried(shape) {
+                let mut values = vec![0.0; lanes * width];
+                device.read(buffer, (self.steps * self.lanes + group * lanes) * width, &mut values);
+                to.floats(&values);
+            }
         }
     }
 
@@ -310,14 +308,16 @@ impl<D: Device> Shard<D> {
         &mut self,
         device: &D,
         shape: &Shape,
-        steps: usize,
-        lanes: usize,
+        groups: usize,
         from: &mut Reader<'_>,
     ) -> Result<(), Misfit> {
-        device.write(&mut self.states, steps * lanes * shape.hidden, &from.floats(lanes * shape.hidden)?);
-        if shape.tied {
-            let averages = from.floats(lanes * shape.embedding)?;
-            device.write(&mut self.averages, steps * lanes * shape.embedding, &averages);
+        let (lanes, (h, e)) = (self.lanes / groups, (shape.hidden, shape.embedding));
+        for group in 0..groups {
+            let row = self.steps * self.lanes + group * lanes;
+            device.write(&mut self.states, row * h, &from.floats(lanes * h)?);
+            if shape.tied {
+                device.write(&mut self.averages, row * e, &from.floats(lanes * e)?);
+            }
         }
         Ok(())
     }
@@ -336,24 +336,29 @@ impl<D: Device> Shard<D> {
         if shape.tied { (&self.q, 0) } else { (&self.states, self.lanes * shape.hidden) }
     }
 
-    /// Takes in a window; states of users that go on are carried over, others begin at zero.
-    fn load(&mut self, device: &D, shape: &Shape, window: &Window) {
+    /// Takes in a window.
+    pub fn load(&mut self, device: &D, window: &Window) {
         device.write_index(&mut self.items, &window.items);
         device.write_index(&mut self.gaps, &window.gaps);
         device.write_index(&mut self.targets, &window.targets);
         device.write(&mut self.weights, 0, &window.weights);
+        device.write(&mut self.keep, 0, &window.keep);
         for (to, bags) in [(&mut self.inputs, &window.inputs), (&mut self.queries, &window.queries)] {
             // Without rows there is nothing to load, unless those of an earlier window are there.
             if to.count > 0 || !bags.rows.is_empty() {
                 to.load(device, bags);
             }
         }
+    }
+
+    /// States of users that go on are carried over, others begin at zero.
+    fn carry_on(&mut self, device: &D, shape: &Shape) {
         let (last, block) = (self.steps * self.lanes, self.lanes);
         device.copy_within(&mut self.states, last * shape.hidden, block * shape.hidden, 0);
-        device.scale_rows(&mut self.states, 0, shape.hidden, &window.keep);
+        device.scale_rows(&mut self.states, 0, shape.hidden, &self.keep, block);
         if shape.tied {
             device.copy_within(&mut self.averages, last * shape.embedding, block * shape.embedding, 0);
-            device.scale_rows(&mut self.averages, 0, shape.embedding, &window.keep);
+            device.scale_rows(&mut self.averages, 0, shape.embedding, &self.keep, block);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use crate::checkpoint::{Misfit, Reader, Writer};
 use crate::cpu::power;
-use crate::device::{BETA1, BETA2, Contribution, Device, LOSSES_KEPT, Negatives, Rule, Weights};
+use crate::device::{BETA1, BETA2, Contribution, Device, DeviceError, LOSSES_KEPT, Negatives, Rule, Weights};
 use crate::features::{ItemFeatures, Touched};
 use crate::network::{DropoutShares, Layout, Model, Operands, Shape, Shard};
 use crate::random::{Random, Sampler};
@@ -97,7 +97,11 @@ impl HostWeights {
 /// A model in training.
 pub struct Trainer<'d, D: Device> {
     device: &'d D,
+    // With one shard of all lanes where the device takes them together.
     settings: Settings,
+    // How many of the caller's shards are one of these.
+    groups: usize,
+    merged: Vec<Window>,
     dense: Weights<D>,
     input: Weights<D>,
     // Of the input table: the items and their features.
@@ -132,7 +136,9 @@ struct Indices<D: Device> {
 
 impl<'d, D: Device> Trainer<'d, D> {
     /// Starts from `weights`. `popularity` is the weight of each item as a negative, all positive.
-    pub fn new(device: &'d D, settings: Settings, weights: &HostWeights, popularity: &[f64]) -> Self {
+    pub fn new(device: &'d D, mut settings: Settings, weights: &HostWeights, popularity: &[f64]) -> Self {
+        let groups = if D::SHARDS_SIDE_BY_SIDE { 1 } else { settings.shards };
+        (settings.shards, settings.lanes) = (settings.shards / groups, settings.lanes * groups);
         let shape = settings.shape;
         assert_eq!(popularity.len(), shape.items);
         let adam = settings.optimiser == Optimiser::Adam;
@@ -183,6 +189,8 @@ impl<'d, D: Device> Trainer<'d, D> {
             random: Random::new(settings.seed ^ 0x6e65_6761_7469_7665),
             step: 0,
             losses: vec![],
+            groups,
+            merged: vec![],
             device,
             settings,
         }
@@ -206,8 +214,25 @@ impl<'d, D: Device> Trainer<'d, D> {
             self.take_losses();
         }
         let ids = self.draw_negatives();
-        self.gradients(windows, &ids);
-        self.update(windows, &ids, rate);
+        let mut merged = std::mem::take(&mut self.merged);
+        let windows = match self.groups {
+            1 => windows,
+            groups => {
+                merged.resize_with(self.settings.shards, Window::default);
+                merged.iter_mut().zip(windows.chunks(groups)).for_each(|(all, parts)| all.merge(parts));
+                &merged
+            }
+        };
+        // All that the host has to say first: a device may then take it over in one go.
+        self.load(windows, &ids);
+        self.gradients(windows.len());
+        self.update(ids.len(), rate);
+        self.merged = merged;
+    }
+
+    /// Whether the device could do everything so far.
+    pub fn check(&self) -> Result<(), DeviceError> {
+        self.device.check()
     }
 
     /// The sums of weighted losses of the steps since the last call, in order.
@@ -246,7 +271,7 @@ impl<'d, D: Device> Trainer<'d, D> {
     /// Everything that the next steps depend on besides the settings: weights, moments, touched rows, carried
     /// states, the generator of negatives and the number of the step.
     pub fn save(&self, to: &mut Writer) {
-        let Settings { shape, steps, lanes, .. } = &self.settings;
+        let shape = &self.settings.shape;
         to.number(u64::from(self.step));
         self.random.save(to);
         for (weights, sizes) in self.tables() {
@@ -259,14 +284,14 @@ impl<'d, D: Device> Trainer<'d, D> {
         }
         for shard in &self.shards {
             let shard = shard.lock().expect("no step is under way");
-            shard.save_carried(self.device, shape, *steps, *lanes, to);
+            shard.save_carried(self.device, shape, self.groups, to);
         }
     }
 
     /// Goes on where [`Trainer::save`] was called on a trainer with the same settings. After an error the
     /// trainer is of no use any more.
     pub fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), Misfit> {
-        let Settings { shape, steps, lanes, .. } = self.settings;
+        let shape = self.settings.shape;
         self.step = u32::try_from(from.number()?).map_err(|_| Misfit("a number is too large"))?;
         self.random = Random::restore(from)?;
         let sizes: Vec<[usize; 4]> = self.tables().into_iter().map(|(_, sizes)| sizes).collect();
@@ -281,7 +306,7 @@ impl<'d, D: Device> Trainer<'d, D> {
         }
         for shard in &mut self.shards {
             let shard = shard.get_mut().expect("no step is under way");
-            shard.restore_carried(self.device, &shape, steps, lanes, from)?;
+            shard.restore_carried(self.device, &shape, self.groups, from)?;
         }
         Ok(())
     }
@@ -314,26 +339,18 @@ impl<'d, D: Device> Trainer<'d, D> {
         ids
     }
 
-    /// Loss and gradients of one step, left in the shards.
-    fn gradients(&mut self, windows: &[Window], ids: &[u32]) {
-        let shape = self.settings.shape;
-        self.operands.prepare(self.device, &shape, &self.dense.values);
+    /// Hands the windows and negatives of a step to the device.
+    fn load(&mut self, windows: &[Window], ids: &[u32]) {
+        let device = self.device;
         if let Some(touched) = &mut self.touched {
-            touched.load(self.device, &self.input.values, &self.bias.values, windows, ids, self.step);
+            touched.load(device, windows, ids, self.step);
         }
-        let (input, output, bias, numbers, windows) = match &self.touched {
-            Some(touched) => {
-                let (vectors, bias) = (&touched.vectors, &touched.bias);
-                (vectors, vectors, bias, touched.negatives.as_slice(), touched.windows.as_slice())
-            }
-            None => {
-                let output = self.output.as_ref().unwrap_or(&self.input);
-                (&self.input.values, &output.values, &self.bias.values, ids, windows)
-            }
+        self.index_rows(windows, ids, self.output.is_none());
+        let (numbers, windows) = match &self.touched {
+            Some(touched) => (touched.negatives.as_slice(), touched.windows.as_slice()),
+            None => (ids, windows),
         };
-        self.device.write_index(&mut self.negatives.ids, numbers);
-        let Negatives { ids: rows, forward, backward, .. } = &mut self.negatives;
-        self.device.prepare_rows(output, shape.query(), rows, forward, backward);
+        device.write_index(&mut self.negatives.ids, numbers);
         // A negative drawn with probability p stands for 1 / (count · p) items of the full sum.
         let sampled = self.settings.negatives > 0;
         let log_count = (self.negatives.count as f32).ln();
@@ -344,7 +361,28 @@ impl<'d, D: Device> Trainer<'d, D> {
                 _ => 0.0,
             };
         }
-        self.device.write(&mut self.negatives.offsets, 0, &self.offsets);
+        device.write(&mut self.negatives.offsets, 0, &self.offsets);
+        for (shard, window) in self.shards.iter_mut().zip(windows) {
+            shard.get_mut().expect("no shard panicked").load(device, window);
+        }
+    }
+
+    /// Loss and gradients of one step, left in the shards.
+    fn gradients(&mut self, shards: usize) {
+        let shape = self.settings.shape;
+        self.operands.prepare(self.device, &shape, &self.dense.values);
+        if let Some(touched) = &mut self.touched {
+            touched.make(self.device, &self.input.values, &self.bias.values);
+        }
+        let (input, output, bias) = match &self.touched {
+            Some(touched) => (&touched.vectors, &touched.vectors, &touched.bias),
+            None => {
+                let output = self.output.as_ref().unwrap_or(&self.input);
+                (&self.input.values, &output.values, &self.bias.values)
+            }
+        };
+        let Negatives { ids: rows, forward, backward, .. } = &mut self.negatives;
+        self.device.prepare_rows(output, shape.query(), rows, forward, backward);
         self.device.add_rows(bias, 0, 1, &self.negatives.ids, &mut self.negatives.offsets);
         let model = Model {
             shape: &shape,
@@ -357,15 +395,15 @@ impl<'d, D: Device> Trainer<'d, D> {
         };
         let (device, negatives, settings) = (self.device, &self.negatives, &self.settings);
         let base = self.step.wrapping_mul(0x9e37_79b1) ^ settings.seed as u32;
-        device.each_shard(windows.len(), &|i| {
+        device.each_shard(shards, &|i| {
             let mut shard = self.shards[i].lock().expect("a shard has one user at a time");
             let seed = base ^ (i as u32 + 1).wrapping_mul(0x85eb_ca77);
-            shard.run(device, &model, negatives, &windows[i], settings.dropout, seed);
+            shard.run(device, &model, negatives, settings.dropout, seed);
         });
     }
 
     /// Applies the gradients.
-    fn update(&mut self, windows: &[Window], ids: &[u32], rate: f32) {
+    fn update(&mut self, negatives: usize, rate: f32) {
         self.step += 1;
         let device = self.device;
         let rule = match self.settings.optimiser {
@@ -379,8 +417,6 @@ impl<'d, D: Device> Trainer<'d, D> {
                 step: self.step,
             },
         };
-        let tied = self.output.is_none();
-        self.index_rows(windows, ids, tied);
         let shape = self.settings.shape;
         let shards: Vec<&Shard<D>> =
             self.shards.iter_mut().map(|shard| &*shard.get_mut().expect("no shard panicked")).collect();
@@ -403,8 +439,8 @@ impl<'d, D: Device> Trainer<'d, D> {
             let (slots, scale) = (&indices.targets[i], Some(&shard.target_scale));
             outputs.push(Contribution { slots, count: rows, source, start, scale, from: None });
             biases.push(to_all(&bias_targets[i], rows, &shard.target_scale));
-            outputs.push(to_all(&indices.negatives, ids.len(), &shard.d_negatives));
-            biases.push(to_all(bias_negatives, ids.len(), &shard.d_negative_bias));
+            outputs.push(to_all(&indices.negatives, negatives, &shard.d_negatives));
+            biases.push(to_all(bias_negatives, negatives, &shard.d_negative_bias));
             inputs.push(to_all(&indices.inputs[i], rows, &shard.d_x));
         }
         match (&mut self.output, &mut self.touched) {
@@ -437,15 +473,15 @@ impl<'d, D: Device> Trainer<'d, D> {
         let slots = &mut self.slots;
         slots.clear();
         let numbers = slots.number(ids);
-        device.write_index(&mut self.indices.negatives, numbers);
+        device.write_slots(&mut self.indices.negatives, numbers);
         if let Some(touched) = &self.touched {
-            device.write_index(&mut self.indices.bias_negatives, &touched.bias_slots(numbers));
+            device.write_slots(&mut self.indices.bias_negatives, &touched.bias_slots(numbers));
         }
         for (i, window) in windows.iter().enumerate() {
             let numbers = slots.number(&window.targets);
-            device.write_index(&mut self.indices.targets[i], numbers);
+            device.write_slots(&mut self.indices.targets[i], numbers);
             if let Some(touched) = &self.touched {
-                device.write_index(&mut self.indices.bias_targets[i], &touched.bias_slots(numbers));
+                device.write_slots(&mut self.indices.bias_targets[i], &touched.bias_slots(numbers));
             }
         }
         device.write_index(&mut self.indices.bias_rows, &slots.rows);
@@ -454,7 +490,7 @@ impl<'d, D: Device> Trainer<'d, D> {
             slots.clear();
         }
         for (window, index) in windows.iter().zip(&mut self.indices.inputs) {
-            device.write_index(index, slots.number(&window.items));
+            device.write_slots(index, slots.number(&window.items));
         }
         let rows = if tied { &mut self.indices.output_rows } else { &mut self.indices.input_rows };
         device.write_index(rows, &slots.rows);

@@ -117,6 +117,49 @@ pub struct Window {
     pub queries: HostBags,
 }
 
+impl Window {
+    /// The windows of several shards as one of all their lanes, in the order of the shards.
+    pub fn merge(&mut self, parts: &[Self]) {
+        fn interleave<T: Copy>(to: &mut Vec<T>, parts: &[Window], column: impl Fn(&Window) -> &[T]) {
+            to.clear();
+            let steps = parts.first().map_or(0, |part| part.items.len() / part.keep.len().max(1));
+            for t in 0..steps {
+                for part in parts {
+                    let lanes = part.keep.len();
+                    to.extend(column(part).get(t * lanes..(t + 1) * lanes).into_iter().flatten());
+                }
+            }
+        }
+        fn bags(to: &mut HostBags, parts: &[Window], bags: impl Fn(&Window) -> &HostBags) {
+            to.clear();
+            if parts.iter().all(|part| bags(part).is_empty()) {
+                return;
+            }
+            let steps = parts.first().map_or(0, |part| part.items.len() / part.keep.len().max(1));
+            for t in 0..steps {
+                for part in parts {
+                    let (bags, lanes) = (bags(part), part.keep.len());
+                    for row in t * lanes..(t + 1) * lanes {
+                        if row < bags.len() {
+                            to.extend(bags.bag(row));
+                        }
+                        to.close();
+                    }
+                }
+            }
+        }
+        interleave(&mut self.items, parts, |part| &part.items);
+        interleave(&mut self.gaps, parts, |part| &part.gaps);
+        interleave(&mut self.targets, parts, |part| &part.targets);
+        interleave(&mut self.weights, parts, |part| &part.weights);
+        interleave(&mut self.events, parts, |part| &part.events);
+        bags(&mut self.inputs, parts, |part| &part.inputs);
+        bags(&mut self.queries, parts, |part| &part.queries);
+        self.keep.clear();
+        parts.iter().for_each(|part| self.keep.extend_from_slice(&part.keep));
+    }
+}
+
 /// Walks users through lanes.
 #[derive(Clone, Debug)]
 pub struct Lanes {
@@ -227,6 +270,34 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn merged_windows_have_the_lanes_of_all_parts_at_every_step() {
+        let part = |first: u32, lanes: usize| {
+            let rows = 2 * lanes as u32;
+            let mut part = Window {
+                items: (first..first + rows).collect(),
+                targets: (first + 100..first + 100 + rows).collect(),
+                gaps: vec![first; rows as usize],
+                weights: (first..first + rows).map(|n| n as f32).collect(),
+                keep: vec![first as f32; lanes],
+                ..Window::default()
+            };
+            if first > 0 {
+                (first..first + rows).for_each(|n| part.queries.push((n % 2 == 0).then_some((n, 0.5))));
+            }
+            part
+        };
+        let mut all = Window { items: vec![9; 99], ..Window::default() };
+        all.merge(&[part(0, 2), part(20, 1)]);
+        assert_eq!(all.items, [0, 1, 20, 2, 3, 21]);
+        assert_eq!(all.targets, [100, 101, 120, 102, 103, 121]);
+        assert_eq!(all.gaps, [0, 0, 20, 0, 0, 20]);
+        assert_eq!(all.weights, [0.0, 1.0, 20.0, 2.0, 3.0, 21.0]);
+        assert_eq!(all.keep, [0.0, 0.0, 20.0]);
+        assert!(all.inputs.is_empty() && all.events.is_empty());
+        assert_eq!((all.queries.offsets, all.queries.rows), (vec![0, 0, 0, 1, 1, 1, 1], vec![20]));
+    }
 
     #[test]
     fn every_target_comes_once_per_epoch_with_its_predecessor_and_carried_state() {

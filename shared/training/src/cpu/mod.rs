@@ -310,8 +310,8 @@ impl Device for Cpu {
         buffer.copy_within(from..from + len, to);
     }
 
-    fn scale_rows(&self, buffer: &mut Vec<f32>, start: usize, width: usize, factors: &[f32]) {
-        for (row, &factor) in buffer[start..].chunks_exact_mut(width).zip(factors) {
+    fn scale_rows(&self, buffer: &mut Vec<f32>, start: usize, width: usize, factors: &Vec<f32>, rows: usize) {
+        for (row, &factor) in buffer[start..].chunks_exact_mut(width).zip(&factors[..rows]) {
             row.iter_mut().for_each(|x| *x *= factor);
         }
     }
