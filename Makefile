@@ -20,7 +20,7 @@ SAM := .venv-sam/bin/sam
 # Name of the deployed stack, in lower case: the bucket is named after it.
 STACK ?= osusume
 
-.PHONY: build bins demo serve test test-rust test-python conformance test-aws test-sam lint lint-template deny deploy destroy image bench clean
+.PHONY: build bins demo serve test test-rust test-python conformance gpu-kit test-gpu test-aws test-sam lint lint-template deny deploy destroy image bench clean
 
 build: ## Builds the osusume command.
 	@cargo build --release --locked -p local
@@ -83,6 +83,18 @@ $(SAM): tests/aws/requirements-sam.txt
 	@python3 -m venv .venv-aws
 	.venv-aws/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+# The battery of tests over the GPU of this machine, and the benchmark of its step, as programs to run by
+# themselves: tests/bench/gpu does, on a machine that need not have a compiler.
+gpu-kit: ## Tests and benchmark for a GPU, in target/gpu.
+	@cargo build --release --locked -p training --features cuda --example gpu_step
+	install -D target/release/examples/gpu_step target/gpu/gpu_step
+	cargo test --release --locked -p training --features cuda --test devices --test nvrtc --no-run --message-format json \
+	| python3 -c 'import json, shutil, sys; [shutil.copy(built["executable"], "target/gpu/" + built["target"]["name"]) for built in map(json.loads, sys.stdin) if built.get("executable") and "test" in built["target"]["kind"]]'
+
+test-gpu: gpu-kit ## The battery of tests on this machine's GPU. Fails where there is none.
+	@OSUSUME_GPU=required target/gpu/devices a_gpu --exact --nocapture
+	OSUSUME_GPU=required target/gpu/nvrtc
 
 test-aws: bins $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by the real SAM CLI.
 	@MINISTACK=$(CURDIR)/.venv-aws/bin/ministack SAM=$(CURDIR)/$(SAM) .venv-aws/bin/python -m pytest -q tests/aws

@@ -1,8 +1,12 @@
 # The trainer's container: `make image` builds it, `infra/train.asl.json` starts it through AWS Batch.
 #
-# Two targets: `cpu` over a Debian base, `gpu` over NVIDIA's CUDA runtime, for the device that is to come:
-# the trainer computes on the CPU in both today. Both bases are given by digest, so that the same build
-# gives the same image: Debian's of all architectures, NVIDIA's of x86_64.
+# Two targets: `cpu` over a Debian base, `gpu` over NVIDIA's CUDA runtime. Both hold the same program, which
+# looks for a GPU when it starts. To use one it needs NVRTC and cuBLAS of CUDA 12 (libnvrtc.so.12 with
+# libnvrtc-builtins, libcublas.so.12 with libcublasLt), which the runtime base has, and the driver
+# (libcuda.so.1), which comes from the host: AWS Batch's GPU machine images have driver and container toolkit,
+# and the base asks them for it. Without any of these it trains on the CPU and says so.
+# Both bases are given by digest, so that the same build gives the same image: Debian's of all architectures,
+# NVIDIA's of x86_64.
 #
 # The program is compiled before and is all of the context: the build machine has the toolchain and the
 # compiled dependencies already. Its C library must not be newer than the base's.
@@ -16,6 +20,8 @@ USER 65534:65534
 ENTRYPOINT ["/usr/local/bin/train"]
 
 FROM ${CUDA_BASE} AS gpu
+# For the driver alone and its compute part; the base sets both too.
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY train /usr/local/bin/train
 USER 65534:65534
 ENTRYPOINT ["/usr/local/bin/train"]
