@@ -62,6 +62,7 @@ fn heavy_dependencies_stay_where_the_map_says() {
         ("aws-sdk-dynamodb", &["store", "embedded", "lambda-kit"]),
         ("aws-smithy-http-client", &["lambda-kit", "train"]),
         ("hyper", &["embedded", "local", "tests"]),
+        ("cudarc", &["training"]),
         ("gemm", &["training"]),
         ("gemm-f32", &["training"]),
         ("s3s", &["embedded"]),
@@ -77,28 +78,39 @@ fn heavy_dependencies_stay_where_the_map_says() {
     }
 }
 
-#[test]
-fn the_command_carries_no_tls_stack_and_no_arrow() {
+/// What a package is built of when it is built alone, a crate a line.
+fn tree(package: &str) -> String {
+    let arguments = ["--offline", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--offline",
-            "--package",
-            "local",
-            "--edges",
-            "normal,build",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-        ])
+        .args(["tree", "--package", package])
+        .args(arguments)
         .current_dir(root())
         .output()
         .expect("cargo runs");
     let tree = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
     assert!(tree.contains("tokio v"), "cargo tree printed nothing of use: {tree}");
+    tree
+}
+
+fn contains(tree: &str, name: &str) -> bool {
+    tree.lines().any(|line| line.starts_with(&format!("{name} ")))
+}
+
+#[test]
+fn the_command_carries_no_tls_stack_and_no_arrow() {
+    let tree = tree("local");
     for absent in ["rustls", "aws-lc-sys", "openssl-sys", "native-tls", "ring", "arrow-array", "async-std"] {
-        assert!(tree.lines().all(|line| !line.starts_with(&format!("{absent} "))), "{absent} came in");
+        assert!(!contains(&tree, absent), "{absent} came in");
+    }
+}
+
+#[test]
+fn cuda_is_in_the_command_and_the_trainer_and_in_no_function() {
+    for package in ["local", "train"] {
+        assert!(contains(&tree(package), "cudarc"), "{package} has no CUDA");
+    }
+    for package in ["control", "campaign", "events", "ingest", "workflow"] {
+        assert!(!contains(&tree(package), "cudarc"), "{package} carries CUDA");
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use cost::Workload;
+use steps::DeviceChoice;
 
 /// A recommender service that speaks the Amazon Personalize API, whole on one machine.
 #[derive(Debug, Parser)]
@@ -32,6 +33,10 @@ pub struct Common {
     /// Threads for import, training and scoring [default: all cores]. Results do not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+    /// Where networks are trained: auto, cpu or cuda. auto takes a GPU where one can be used and says so; on
+    /// a GPU results differ in the last digits.
+    #[arg(long, value_name = "DEVICE", default_value_t, env = "OSUSUME_DEVICE")]
+    pub device: DeviceChoice,
     /// Seconds between the checkpoints of a training, from which it goes on after it was killed.
     #[arg(long, value_name = "N", default_value_t = steps::CHECKPOINT_EVERY.as_secs(), env = "OSUSUME_CHECKPOINT_SECONDS")]
     pub checkpoint_seconds: u64,
@@ -183,6 +188,9 @@ pub struct Demo {
     /// Threads [default: all cores].
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+    /// Where the network is trained: auto, cpu or cuda.
+    #[arg(long, value_name = "DEVICE", default_value_t, env = "OSUSUME_DEVICE")]
+    pub device: DeviceChoice,
 }
 
 /// `osusume import`.

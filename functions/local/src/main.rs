@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use domain::limits::Quotas;
-use steps::Settings;
+use steps::{DeviceChoice, Settings};
 use tracing_subscriber::EnvFilter;
 
 use app::App;
@@ -85,17 +85,19 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::InferSchema(options) => infer_schema::run(options),
         Command::Filter { command: FilterCommand::Explain(options) } => filter::explain(options),
         Command::Demo(options) => {
+            insist(options.device)?;
             let home = demo::Home::open(options)?;
             let app = App::open(
                 home.path(),
                 console.clone(),
-                settings(options.threads, steps::CHECKPOINT_EVERY),
+                settings(options.threads, options.device, steps::CHECKPOINT_EVERY),
                 0,
             )
             .await?;
             demo::run(&app, &console, options).await
         }
         Command::Serve(options) => {
+            insist(options.common.device)?;
             let observer: Arc<dyn steps::Observer> = Arc::new(steps::progress::Silent);
             let mut app = open(&options.common, observer, options.bad_rows_allowed).await?;
             app.control.quotas = Quotas::each(options.quotas);
@@ -106,6 +108,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             import::run(&app, &console, options).await
         }
         Command::Train(options) => {
+            insist(options.common.device)?;
             let app = open(&options.common, console.clone(), 0).await?;
             train::run(&app, &console, options).await
         }
@@ -125,13 +128,27 @@ async fn open(
     observer: Arc<dyn steps::Observer>,
     bad_rows_allowed: u64,
 ) -> anyhow::Result<App> {
-    let settings = settings(common.threads, Duration::from_secs(common.checkpoint_seconds));
+    let every = Duration::from_secs(common.checkpoint_seconds);
+    let settings = settings(common.threads, common.device, every);
     App::open(&common.data, observer, settings, bad_rows_allowed)
         .await
         .with_context(|| format!("cannot open the data folder {}", common.data.display()))
 }
 
-fn settings(threads: Option<std::num::NonZeroUsize>, checkpoint_every: Duration) -> Settings {
+/// A GPU that was asked for and cannot be had is told at once, not when a training begins.
+fn insist(device: DeviceChoice) -> anyhow::Result<()> {
+    if device == DeviceChoice::Cuda {
+        device.explain()?;
+    }
+    Ok(())
+}
+
+fn settings(
+    threads: Option<std::num::NonZeroUsize>,
+    device: DeviceChoice,
+    checkpoint_every: Duration,
+) -> Settings {
     let default = Settings::default();
-    Settings { threads: threads.map_or(default.threads, usize::from), checkpoint_every, ..default }
+    let threads = threads.map_or(default.threads, usize::from);
+    Settings { threads, device, checkpoint_every, ..default }
 }

@@ -17,7 +17,7 @@ use domain::Arn;
 use domain::resource::Job;
 use lambda_kit::clients::{Aws, Patience};
 use lambda_kit::config::{Stack, number};
-use steps::{Failure, ModelCache, Settings, Steps};
+use steps::{DeviceChoice, Failure, ModelCache, Settings, Steps};
 
 mod progress;
 
@@ -35,6 +35,9 @@ struct Options {
     /// Threads [default: all cores]. The result does not depend on it.
     #[arg(long)]
     threads: Option<std::num::NonZeroUsize>,
+    /// Where networks are trained: auto, cpu or cuda. auto takes the GPU where one can be used.
+    #[arg(long, default_value_t, env = "DEVICE")]
+    device: DeviceChoice,
 }
 
 #[tokio::main]
@@ -50,6 +53,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> anyhow::Result<()> {
+    if options.device == DeviceChoice::Cuda {
+        options.device.explain()?;
+    }
     let steps = connect(options).await?;
     let job = Job::Train(options.arn.clone());
     let done = match options.trial {
@@ -79,6 +85,7 @@ async fn connect(options: &Options) -> anyhow::Result<Steps> {
     let default = Settings::default();
     let settings = Settings {
         threads: options.threads.map_or(default.threads, usize::from),
+        device: options.device,
         seed: number("SEED", default.seed)?,
         checkpoint_every: Duration::from_secs(number(
             "CHECKPOINT_SECONDS",

@@ -1,7 +1,7 @@
 //! Trains `aws-hrnn` on a CSV of USER_ID,ITEM_ID,TIMESTAMP and writes everybody's list.
 //!
 //! `cargo run --release -p recipe --example hrnn_quality -- TRAIN.csv LISTS.jsonl [--hidden 43] [--epochs N]
-//! [--seed 1] [--threads 0] [--valid TEST.csv] [--verbose] [any other setting, see the code]`
+//! [--seed 1] [--threads 0] [--device cpu] [--valid TEST.csv] [--verbose] [any other setting, see the code]`
 //!
 //! Lists are JSON lines, `{"user": …, "items": […]}`, 25 items that the user did not have. With `--valid`
 //! it prints NDCG@25 on that file, and the hit rate of
@@ -55,6 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         negatives: some("--negatives")?,
         seed: option("--seed", defaults.seed)?,
         threads: option("--threads", defaults.threads)?,
+        device: option("--device", defaults.device)?,
     };
     let verbose = std::env::args().any(|argument| argument == "--verbose");
     let (model, report) = train(&data, &config, &|p: Progress| {

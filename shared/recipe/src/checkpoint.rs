@@ -147,23 +147,25 @@ impl StageCheckpoints<'_> {
     }
 
     /// Saves that the loop is through, so that it is not repeated. What follows the last stage is short.
-    pub(crate) fn through(&self, write: impl FnOnce(&mut Writer)) {
-        if self.stage == Stage::TrainOnSplit {
-            self.save(write);
+    pub(crate) fn through<E>(&self, write: impl FnOnce(&mut Writer) -> Result<(), E>) -> Result<(), E> {
+        match self.stage {
+            Stage::TrainOnSplit => self.save(write),
+            _ => Ok(()),
         }
     }
 
-    /// Saves the state of the loop.
-    pub(crate) fn save(&self, write: impl FnOnce(&mut Writer)) {
+    /// Saves the state of the loop, unless it cannot be written.
+    pub(crate) fn save<E>(&self, write: impl FnOnce(&mut Writer) -> Result<(), E>) -> Result<(), E> {
         let started = Instant::now();
         let mut last = self.all.last.lock().expect("no holder of the lock panics");
         let mut to = Writer::with_room(last.bytes);
         begin(self.stage, self.report, true, &self.all.subject, &mut to);
-        write(&mut to);
+        write(&mut to)?;
         let state = sealed(to);
         let bytes = state.len();
         self.all.keeper.keep(state);
         *last = Last { saved: Instant::now(), took: started.elapsed(), bytes };
+        Ok(())
     }
 }
 

@@ -45,6 +45,8 @@ mod testing;
 
 pub use artifact::{Artifact, ArtifactError};
 pub use checkpoint::{Checkpoints, Keeper};
-pub use model::{Model, Progress, TrainError, TrainOptions, Trained, train};
+pub use model::{Model, Progress, TrainError, TrainOptions, Trained, train, trains_network};
 pub use ranking::{Query, RankedList, Recommender, is_within};
+pub use training::DeviceChoice;
+pub use training::device::DeviceError;
 pub use version::{Stage, TrainedVersion, train_and_evaluate};

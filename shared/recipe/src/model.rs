@@ -8,6 +8,8 @@ use dataset::{IdTable, Interactions};
 use domain::hyperparameters::Hyperparameters;
 use domain::objective::Sensitivity;
 use domain::recipes::{Algorithm, Recipe};
+use training::DeviceChoice;
+use training::device::DeviceError;
 
 use crate::actions::{self, NextBestAction};
 use crate::checkpoint::{Checkpoints, StageCheckpoints};
@@ -90,6 +92,8 @@ pub struct TrainOptions {
     pub seed: u64,
     /// Threads to use; the result does not depend on it.
     pub threads: usize,
+    /// Where networks are trained. A GPU rounds otherwise than the CPU.
+    pub device: DeviceChoice,
     /// Passes over the data for the recipes that learn; they choose by themselves without it.
     pub epochs: Option<u32>,
     /// Share of the passes that a recipe which learns would choose; 1 is a whole training.
@@ -125,6 +129,7 @@ impl Default for TrainOptions {
         Self {
             seed: 1,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            device: DeviceChoice::Cpu,
             epochs: None,
             effort: 1.0,
             start: None,
@@ -175,6 +180,19 @@ pub struct Trained {
     pub epochs: Option<u32>,
 }
 
+/// Whether a training of the recipe makes a network, which is what a device other than the CPU helps with.
+pub fn trains_network(recipe: &Recipe) -> bool {
+    match recipe.algorithm {
+        Algorithm::Hrnn
+        | Algorithm::ItemAffinity
+        | Algorithm::ItemAttributeAffinity
+        | Algorithm::NextBestAction => true,
+        Algorithm::PopularityCount | Algorithm::Sims | Algorithm::SimilarItems | Algorithm::TrendingNow => {
+            false
+        }
+    }
+}
+
 /// Why there is no model. The text is what a caller reads as `failureReason`.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -200,6 +218,9 @@ pub enum TrainError {
     /// The network could not be trained.
     #[error("Create failed. {0}")]
     Hrnn(#[from] hrnn::TrainError),
+    /// The device that trains is not there, or could not go on.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A defect of the service: what it asked for itself is not there.
     #[error("Create failed. {0}")]
     Unknown(String),
@@ -289,6 +310,7 @@ fn train_hrnn(
     checkpoints: Option<StageCheckpoints<'_>>,
     progress: OnProgress<'_>,
 ) -> Result<Trained, TrainError> {
+    config.device = options.device;
     config.epochs = options.epochs;
     config.effort = options.effort;
     let start = match options.start.as_deref() {
@@ -305,6 +327,7 @@ fn train_hrnn(
     let trained = hrnn::fit::train_resumable(data, &config, start, checkpoints, &tell);
     let (mut model, report) = trained.map_err(|error| match error {
         hrnn::TrainError::Stopped => TrainError::Stopped,
+        hrnn::TrainError::Device(error) => TrainError::Device(error),
         error => TrainError::Hrnn(error),
     })?;
     if !data.metadata.rewards.is_empty() {

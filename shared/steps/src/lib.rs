@@ -44,6 +44,7 @@ pub use failure::Failure;
 pub use follow_up::FollowUp;
 pub use models::ModelCache;
 pub use progress::{Observer, Progress};
+pub use recipe::DeviceChoice;
 
 /// What the steps work with.
 #[derive(Clone)]
@@ -70,6 +71,8 @@ pub struct Steps {
 pub struct Settings {
     /// Threads for import, training and scoring. Results do not depend on it.
     pub threads: usize,
+    /// Where networks are trained.
+    pub device: DeviceChoice,
     /// Seed of training and of the evaluation split.
     pub seed: u64,
     /// Time between two checkpoints of a training: what is lost at most when it is killed. Making them
@@ -95,6 +98,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            device: DeviceChoice::Cpu,
             seed: 1,
             checkpoint_every: CHECKPOINT_EVERY,
             shard_lists: SHARD_LISTS,

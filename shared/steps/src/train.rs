@@ -11,7 +11,7 @@ use domain::{Arn, Status};
 use recipe::artifact::{self, Origin};
 use recipe::model::Start;
 use recipe::version::Stage;
-use recipe::{TrainError, TrainOptions};
+use recipe::{DeviceChoice, TrainError, TrainOptions};
 
 use crate::checkpoints::Saved;
 use crate::failure::{Doing, Failure};
@@ -61,12 +61,16 @@ pub(crate) async fn train(steps: &Steps, version: &SolutionVersion) -> Result<So
                 seed: steps.settings.seed,
                 threads: steps.settings.threads,
                 event_type: models::event_types(&version),
+                device: steps.settings.device,
                 stop: Some(stop),
                 start,
                 sensitivity: sensitivity(&version),
                 checkpoints,
                 ..TrainOptions::default()
             };
+            if options.device != DeviceChoice::Cpu && recipe::trains_network(recipe) {
+                steps.observer.notice(&version.arn, &options.device.explain()?);
+            }
             let observe = |stage: Stage, p: recipe::Progress| {
                 steps.observer.progress(Progress {
                     arn: version.arn.clone(),
@@ -181,6 +185,10 @@ pub(crate) async fn watched<T>(
                 return match ended.doing(|| format!("training {}", version.arn))? {
                     Ok(trained) => Ok(trained),
                     Err(TrainError::Stopped) => Err(Failure::Stopped),
+                    // Nothing that the caller could mend; another attempt goes on from the last checkpoint.
+                    Err(TrainError::Device(error)) => {
+                        Err(error).doing(|| format!("training {}", version.arn))
+                    }
                     Err(error) => Err(Failure::caller(crate::failure::chain(&error))),
                 };
             }

@@ -195,9 +195,10 @@ impl Steps {
         let work = {
             let (trial, stop) = (trial.clone(), Arc::clone(&stop));
             let objective = tuning::objective(version.config.as_ref()).to_owned();
-            let seed = self.settings.seed;
+            let (seed, device) = (self.settings.seed, self.settings.device);
             tokio::task::spawn_blocking(move || {
-                let options = TrainOptions { seed, threads, stop: Some(stop), ..TrainOptions::default() };
+                let options =
+                    TrainOptions { seed, threads, device, stop: Some(stop), ..TrainOptions::default() };
                 recipe::tuning::judge(&trial, &split, &objective, &options, &|_| ())
             })
         };

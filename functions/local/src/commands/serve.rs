@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use steps::DeviceChoice;
 use tokio::net::TcpListener;
 
 use crate::app::App;
@@ -36,6 +37,13 @@ pub async fn run(app: App, options: &Serve) -> anyhow::Result<()> {
     });
 
     announce(api_address, s3_address, options, resumed)?;
+    let device = options.common.device;
+    // A GPU is checked first, which takes seconds; nobody waits for it.
+    tokio::task::spawn_blocking(move || {
+        if let Some(line) = device.explain().ok().filter(|_| device != DeviceChoice::Cpu) {
+            eprintln!("{line}");
+        }
+    });
     shutdown().await;
     eprintln!("stopping; what was under way goes on at the next start");
     Ok(())

@@ -1,6 +1,7 @@
 //! What a training needs to know, documented values first.
 
 use domain::hyperparameters::Hyperparameters;
+use training::DeviceChoice;
 
 /// Settings of one training. The defaults suit data from thousands to millions of interactions; what
 /// depends on the size of the data is `None` and settled by [`Config::plan`].
@@ -59,6 +60,8 @@ pub struct Config {
     pub seed: u64,
     /// Threads, 0 for all cores. The result does not depend on it.
     pub threads: usize,
+    /// Where it is trained. A GPU rounds otherwise than the CPU.
+    pub device: DeviceChoice,
 }
 
 impl Default for Config {
@@ -87,6 +90,7 @@ impl Default for Config {
             negatives: None,
             seed: 1,
             threads: 0,
+            device: DeviceChoice::Cpu,
         }
     }
 }

@@ -6,11 +6,12 @@ use std::time::Instant;
 use dataset::Interactions;
 use ndarray::{Array1, Array2};
 use training::device::padded;
+use training::device::{Device, DeviceError};
 use training::network::{DropoutShares, Layout};
 use training::random::Random;
 use training::trainer::HostWeights;
 use training::windows::{Sequences, Window};
-use training::{Cpu, Optimiser, Settings, Shape, Trainer};
+use training::{Chosen, Optimiser, Settings, Shape, Trainer};
 
 use super::config::{Config, Plan};
 use super::described::{AllFields, Described};
@@ -94,6 +95,9 @@ pub enum TrainError {
         /// Of this training.
         expected: usize,
     },
+    /// The device is not there, or could not go on.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The hook said so.
     #[error("the training was stopped")]
     Stopped,
@@ -105,7 +109,8 @@ pub type OnProgress<'a> = &'a dyn Fn(Progress) -> ControlFlow<()>;
 /// Trains a model on all of `data`.
 ///
 /// The same data, config and version give the same bytes, whatever the number of threads. Fails when no
-/// user has two interactions, when the loss is no number any more, and when `progress` asks to stop.
+/// user has two interactions, when the loss is no number any more, when the device cannot be had or fails, and
+/// when `progress` asks to stop.
 pub fn train(
     data: &Interactions,
     config: &Config,
@@ -127,6 +132,21 @@ pub fn train_from(
 /// The same, with the state saved now and then, and on from what an earlier attempt saved: the bytes are
 /// those of a training that was never cut off.
 pub(crate) fn train_resumable(
+    data: &Interactions,
+    config: &Config,
+    start: Option<Start<'_>>,
+    checkpoints: Option<StageCheckpoints<'_>>,
+    progress: OnProgress<'_>,
+) -> Result<(HrnnModel, TrainingReport), TrainError> {
+    match config.device.open(config.threads)? {
+        Chosen::Cpu(cpu) => train_on(&cpu, data, config, start, checkpoints, progress),
+        #[cfg(feature = "cuda")]
+        Chosen::Cuda(gpu) => train_on(&*gpu, data, config, start, checkpoints, progress),
+    }
+}
+
+fn train_on<D: Device>(
+    device: &D,
     data: &Interactions,
     config: &Config,
     start: Option<Start<'_>>,
@@ -175,8 +195,7 @@ pub(crate) fn train_resumable(
     }
     let negative_weights: Vec<f64> =
         counts.iter().map(|count| count.max(1.0).powf(config.negative_power)).collect();
-    let cpu = Cpu::new(config.threads);
-    let mut trainer = Trainer::new(&cpu, settings.clone(), &weights, &negative_weights);
+    let mut trainer = Trainer::new(device, settings.clone(), &weights, &negative_weights);
     drop(weights);
     if let Some(described) = &described {
         trainer = trainer.with_features(described.items.clone());
@@ -186,7 +205,7 @@ pub(crate) fn train_resumable(
         None => Position::start(&sequences, config, &plan),
         Some(Ok(position)) => position,
         // Not of this training. It was taken out, so that this call begins anew.
-        Some(Err(_)) => return train_resumable(data, config, start, checkpoints, progress),
+        Some(Err(_)) => return train_on(device, data, config, start, checkpoints, progress),
     };
     let described_by = described.as_ref();
     let task = Task {
@@ -199,6 +218,7 @@ pub(crate) fn train_resumable(
     };
     let report = run(&mut trainer, at, &task, progress)?;
     let weights = trainer.weights();
+    trainer.check()?;
     // After the last step there is no other whose loss would tell.
     if ![&weights.dense, &weights.input, &weights.bias].into_iter().flatten().all(|weight| weight.is_finite())
     {
@@ -253,8 +273,8 @@ struct Task<'a> {
 }
 
 /// The training loop.
-fn run(
-    trainer: &mut Trainer<'_, Cpu>,
+fn run<D: Device>(
+    trainer: &mut Trainer<'_, D>,
     mut at: Position,
     task: &Task<'_>,
     progress: OnProgress<'_>,
@@ -293,7 +313,9 @@ fn run(
         let saves = task.checkpoints.is_some_and(|checkpoints| checkpoints.is_due());
         if epoch_ends || saves || told.elapsed().as_millis() >= 100 {
             told = Instant::now();
-            for (loss, batch) in trainer.losses().into_iter().zip(at.batch + 1 - unseen..) {
+            let losses = trainer.losses();
+            trainer.check()?;
+            for (loss, batch) in losses.into_iter().zip(at.batch + 1 - unseen..) {
                 let loss = loss * rows;
                 if !loss.is_finite() {
                     return Err(TrainError::NotFinite { epoch: at.epoch, batch, loss });
@@ -320,11 +342,11 @@ fn run(
             (at.epoch, at.batch, at.epoch_loss, at.epoch_events) = (at.epoch + 1, 0, 0.0, 0);
         }
         if let Some(checkpoints) = task.checkpoints.filter(|_| saves) {
-            checkpoints.save(|to| at.save(config, plan, trainer, to));
+            checkpoints.save(|to| at.save(config, plan, trainer, to))?;
         }
     }
     if let Some(checkpoints) = task.checkpoints.filter(|_| at.done > begun_at) {
-        checkpoints.through(|to| at.save(config, plan, trainer, to));
+        checkpoints.through(|to| at.save(config, plan, trainer, to))?;
     }
     let (seconds, events_per_s) = (started.elapsed().as_secs_f64(), rate_of(at.done));
     let (epochs, loss, batches) = (plan.epochs, at.last_loss, at.last_batches);

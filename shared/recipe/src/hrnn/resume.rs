@@ -1,8 +1,9 @@
 //! Where the training loop stands, and that as bytes: what is needed to go on as if never cut off.
 
 use training::checkpoint::{Misfit, Reader, Writer};
+use training::device::{Device, DeviceError};
 use training::windows::{Lanes, Sequences};
-use training::{Cpu, Trainer};
+use training::{DeviceChoice, Trainer};
 
 use super::config::{Config, Plan};
 
@@ -41,8 +42,15 @@ impl Position {
         }
     }
 
-    /// Everything that the rest of the loop depends on.
-    pub(super) fn save(&self, config: &Config, plan: &Plan, trainer: &Trainer<'_, Cpu>, to: &mut Writer) {
+    /// Everything that the rest of the loop depends on. Fails, and what was written is worth nothing, where the
+    /// device has failed.
+    pub(super) fn save<D: Device>(
+        &self,
+        config: &Config,
+        plan: &Plan,
+        trainer: &Trainer<'_, D>,
+        to: &mut Writer,
+    ) -> Result<(), DeviceError> {
         to.bytes(about(config, plan).as_bytes());
         to.number(self.done);
         to.number(u64::from(self.epoch));
@@ -53,16 +61,18 @@ impl Position {
         to.number(self.last_batches);
         self.lanes.save(to);
         trainer.save(to);
+        // A device that has failed meanwhile reads as zeros.
+        trainer.check()
     }
 
     /// The position that [`Position::save`] wrote, with the trainer in the state that it had. After an error
     /// the trainer is of no use any more.
-    pub(super) fn restore(
+    pub(super) fn restore<D: Device>(
         state: &[u8],
         sequences: &Sequences<'_>,
         config: &Config,
         plan: &Plan,
-        trainer: &mut Trainer<'_, Cpu>,
+        trainer: &mut Trainer<'_, D>,
     ) -> Result<Self, Misfit> {
         let mut from = Reader::new(state);
         if from.bytes()? != about(config, plan).as_bytes() {
@@ -86,7 +96,7 @@ impl Position {
 }
 
 /// Every setting that decides the result, defaults among them, which another version of the code may
-/// have changed. How many threads there are does not.
+/// have changed. How many threads there are does not, and a run may go on on another device.
 fn about(config: &Config, plan: &Plan) -> String {
-    format!("{:?} {plan:?}", Config { threads: 0, ..config.clone() })
+    format!("{:?} {plan:?}", Config { threads: 0, device: DeviceChoice::Cpu, ..config.clone() })
 }
