@@ -34,7 +34,7 @@ def train(home, *options, **environment):
 
 
 def test_auto_trains_and_says_where_and_why(imported):
-    done = train(imported)
+    done = train(imported, "--device", "auto")
     assert done.returncode == 0, done.stderr
     said = [line.strip() for line in done.stderr.splitlines() if "trains on" in line]
     assert len(said) == 1, done.stderr

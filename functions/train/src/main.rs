@@ -36,7 +36,7 @@ struct Options {
     #[arg(long)]
     threads: Option<std::num::NonZeroUsize>,
     /// Where networks are trained: auto, cpu or cuda. auto takes the GPU where one can be used.
-    #[arg(long, default_value_t, env = "DEVICE")]
+    #[arg(long, default_value_t = DeviceChoice::Auto, env = "DEVICE")]
     device: DeviceChoice,
 }
 

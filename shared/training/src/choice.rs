@@ -12,9 +12,9 @@ use crate::device::DeviceError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// A GPU where there is one that can be used, else the CPU.
-    #[default]
     Auto,
-    /// The cores of this machine.
+    /// The cores of this machine. The default, as long as nobody has seen the GPU's part at work.
+    #[default]
     Cpu,
     /// An NVIDIA GPU.
     Cuda,
