@@ -396,7 +396,7 @@ fn solution(version: &SolutionVersion) -> Solution {
         name: version.solution.tail().into(),
         dataset_group: version.dataset_group.clone(),
         recipe: Some(version.recipe.clone()),
-        search: version.search.clone(),
+        search: version.search,
         event_type: version.event_type.clone(),
         config: version.config.clone(),
         perform_auto_training: false,

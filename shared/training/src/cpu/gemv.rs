@@ -137,9 +137,9 @@ unsafe fn avx2(a: &[f32], b: &[f32], stride: usize, start: &[f32], out: &mut [f3
                     sum = _mm256_fmadd_ps(_mm256_set1_ps(*a.get_unchecked(k + i)), *right, sum);
                 }
             }
-            for k in deep..a.len() {
+            for (k, &left) in a.iter().enumerate().skip(deep) {
                 let right: [f32; SIDE] = std::array::from_fn(|j| *column(j).add(k));
-                sum = _mm256_fmadd_ps(_mm256_set1_ps(a[k]), _mm256_loadu_ps(right.as_ptr()), sum);
+                sum = _mm256_fmadd_ps(_mm256_set1_ps(left), _mm256_loadu_ps(right.as_ptr()), sum);
             }
             _mm256_storeu_ps(out.as_mut_ptr().add(first), sum);
         }
