@@ -5,6 +5,7 @@ The store is the one of `osusume serve`, unless OSUSUME_S3_URL names another.
 
 import concurrent.futures
 import hashlib
+import http.client
 import os
 import random
 import subprocess
@@ -281,6 +282,13 @@ def test_an_aborted_upload_leaves_nothing(s3, bucket):
     with pytest.raises(ClientError) as traversal:
         s3.list_parts(Bucket=bucket, Key="k", UploadId="../../x")
     assert code(traversal) == "NoSuchUpload"
+
+
+def test_a_refusal_whose_body_was_not_read_says_that_it_ends_the_connection(endpoint):
+    connection = http.client.HTTPConnection(endpoint.removeprefix("http://"))
+    connection.request("PUT", "/no-such-bucket/key", body=b"x" * 4 * MEGABYTE)
+    refused = connection.getresponse()
+    assert (refused.status, refused.getheader("Connection")) == (404, "close"), refused.read()
 
 
 def test_copies(s3, bucket):

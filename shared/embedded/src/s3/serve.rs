@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::Body;
@@ -60,17 +60,23 @@ async fn answer(service: &S3Service, is_loopback: bool, request: Request<Incomin
         let text = format!("the host '{host}' is not this machine: use localhost or 127.0.0.1");
         return refusal(StatusCode::FORBIDDEN, "AccessDenied", &text);
     }
-    let request = match unsigned(request.map(Body::from)) {
-        Ok(request) => request,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, "InvalidRequest", &error.to_string()),
+    let has_body = !request.body().is_end_stream();
+    let mut response = match unsigned(request.map(Body::from)) {
+        Ok(request) => match service.call(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(?error, "S3 request failed");
+                refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "see the log of the server")
+            }
+        },
+        Err(error) => refusal(StatusCode::BAD_REQUEST, "InvalidRequest", &error.to_string()),
     };
-    match service.call(request).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!(?error, "S3 request failed");
-            refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "see the log of the server")
-        }
+    // The rest of a body that nobody reads ends the connection. A client that is not told so might send its
+    // next request into the end of it.
+    if has_body && !response.status().is_success() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 /// Whether a `Host` header is an IP address, `localhost` or a name under it, with or without port.
