@@ -20,7 +20,7 @@ SAM := .venv-sam/bin/sam
 # Name of the deployed stack, in lower case: the bucket is named after it.
 STACK ?= osusume
 
-.PHONY: build bins demo serve test test-rust test-python conformance gpu-kit test-gpu test-aws test-sam lint lint-template deny deploy destroy image bench clean
+.PHONY: build bins demo serve test test-rust test-python conformance gpu-kit test-gpu test-kernels test-aws test-sam lint lint-template deny deploy destroy image bench clean
 
 build: ## Builds the osusume command.
 	@cargo build --release --locked -p local
@@ -95,6 +95,15 @@ gpu-kit: ## Tests and benchmark for a GPU, in target/gpu.
 test-gpu: gpu-kit ## The battery of tests on this machine's GPU. Fails where there is none.
 	@OSUSUME_GPU=required target/gpu/devices a_gpu --exact --nocapture
 	OSUSUME_GPU=required target/gpu/nvrtc
+
+.venv-cuda/ready: shared/training/tests/requirements.txt
+	@python3 -m venv .venv-cuda
+	.venv-cuda/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+test-kernels: .venv-cuda/ready ## The kernels through NVIDIA's compiler, which needs no GPU.
+	@libraries=$$(echo $(CURDIR)/.venv-cuda/lib/python3*/site-packages/nvidia/cuda_nvrtc/lib)
+	OSUSUME_GPU=required OSUSUME_CUDA_LIBRARIES=$$libraries cargo test --release --locked --workspace $(FUNCTIONS) --test nvrtc
 
 test-aws: bins $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by the real SAM CLI.
 	@MINISTACK=$(CURDIR)/.venv-aws/bin/ministack SAM=$(CURDIR)/$(SAM) .venv-aws/bin/python -m pytest -q tests/aws
