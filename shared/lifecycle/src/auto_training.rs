@@ -59,8 +59,11 @@ pub fn next(
         return Next::Nothing;
     }
     let whole = needs_whole(solution, versions, now);
+    let recent = since_other_choices(solution, versions);
     let counts = |version: &SolutionVersion| {
-        learns_alike(solution, version) && !(whole && version.training_mode == TrainingMode::Update)
+        recent.iter().any(|one| one.arn == version.arn)
+            && learns_alike(solution, version)
+            && !(whole && version.training_mode == TrainingMode::Update)
     };
     let id = match free_id(solution, versions, data, counts) {
         Ok(id) => id,
@@ -69,10 +72,15 @@ pub fn next(
             return if waits(made, occasion, now) { Next::Start(made.arn.clone()) } else { Next::Nothing };
         }
     };
-    // One that has not begun reads what there is when it begins.
-    if let Some(waiting) = versions.iter().find(|version| version.lifecycle.status == Status::CreatePending) {
-        let forgotten = occasion == Occasion::Schedule && waits(waiting, occasion, now);
-        return if forgotten { Next::Start(waiting.arn.clone()) } else { Next::Nothing };
+    // One that has not begun reads what there is when it begins; but it learns from what it was told to.
+    let forgotten =
+        |version: &SolutionVersion| occasion == Occasion::Schedule && waits(version, occasion, now);
+    let stands_for_the_next = |version: &&SolutionVersion| {
+        version.lifecycle.status == Status::CreatePending
+            && (learns_alike(solution, version) || forgotten(version))
+    };
+    if let Some(waiting) = versions.iter().find(stands_for_the_next) {
+        return if forgotten(waiting) { Next::Start(waiting.arn.clone()) } else { Next::Nothing };
     }
     let usable = |version: &&SolutionVersion| {
         !matches!(
@@ -83,8 +91,15 @@ pub fn next(
     if !versions.iter().filter(usable).any(|version| version.data.interactions() == Some(interactions)) {
         return Next::Create(id);
     }
-    let due = solution.perform_incremental_update
-        || versions.last().is_none_or(|last| schedule.is_due(last.lifecycle.created, now));
+    let due = match newest_whole(solution, versions).filter(|_| solution.perform_incremental_update) {
+        // What goes on from a version before the one that is under way would be taken for the newer one.
+        Some(last) if !last.lifecycle.status.is_at_rest() => false,
+        Some(last) => {
+            schedule.is_due(last.lifecycle.created, now) || goes_on_from(solution, versions, now).is_some()
+        }
+        None if solution.perform_incremental_update => true,
+        None => versions.last().is_none_or(|last| schedule.is_due(last.lifecycle.created, now)),
+    };
     let changed = !versions.iter().filter(usable).any(|version| version.data == *data);
     if occasion == Occasion::Schedule && due && changed { Next::Create(id) } else { Next::Nothing }
 }
@@ -98,18 +113,41 @@ fn learns_alike(solution: &Solution, version: &SolutionVersion) -> bool {
     of(&solution.config) == of(&version.config)
 }
 
+/// The versions since the last one that was told of something else than the solution is now. Campaigns move
+/// to newer versions alone, so what was learnt before that one serves nobody any more.
+fn since_other_choices<'a>(solution: &Solution, versions: &'a [SolutionVersion]) -> &'a [SolutionVersion] {
+    let other = |version: &SolutionVersion| {
+        !learns_alike(solution, version)
+            && !matches!(
+                version.lifecycle.status,
+                Status::CreateFailed | Status::CreateStopping | Status::CreateStopped
+            )
+    };
+    &versions[versions.iter().rposition(other).map_or(0, |last| last + 1)..]
+}
+
+/// The newest version that was, is or would have been trained from scratch on what the solution is now.
+fn newest_whole<'a>(solution: &Solution, versions: &'a [SolutionVersion]) -> Option<&'a SolutionVersion> {
+    let whole = |version: &&SolutionVersion| {
+        version.training_mode == TrainingMode::Full && learns_alike(solution, version)
+    };
+    versions.iter().rfind(whole)
+}
+
 /// Whether a solution that goes on from version to version is to be trained from scratch: its schedule says
 /// so, or there is nothing to go on from.
 fn needs_whole(solution: &Solution, versions: &[SolutionVersion], now: EpochMillis) -> bool {
     let Some(schedule) = solution.schedule().filter(|_| solution.perform_incremental_update) else {
         return false;
     };
-    let whole = |version: &&SolutionVersion| {
-        version.training_mode == TrainingMode::Full
-            && version.lifecycle.status == Status::Active
-            && learns_alike(solution, version)
+    let usable = |version: &SolutionVersion| {
+        version.lifecycle.status == Status::Active && learns_alike(solution, version)
     };
-    versions.iter().rfind(whole).is_none_or(|last| schedule.is_due(last.lifecycle.created, now))
+    newest_whole(solution, versions).is_none_or(|last| {
+        schedule.is_due(last.lifecycle.created, now)
+            || !last.lifecycle.status.is_at_rest()
+            || !versions.iter().any(usable)
+    })
 }
 
 /// The version that the next one goes on from; none where it is to be trained from scratch.

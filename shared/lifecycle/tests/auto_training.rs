@@ -153,3 +153,51 @@ fn between_the_whole_trainings_of_the_schedule_a_version_goes_on_from_the_one_be
     let found = lifecycle::auto_training::next(&other, &young, &data("two"), Occasion::Change, NOW);
     assert!(matches!(found, Next::Create(_)), "{found:?}");
 }
+
+#[test]
+fn a_whole_training_that_is_under_way_or_has_failed_is_not_begun_again_before_its_time() {
+    let hrnn = recipes::find_by_name("aws-hrnn").unwrap().arn();
+    let steps = Solution { recipe: Some(hrnn), perform_incremental_update: true, ..solution() };
+    let full = |id, data: &str, days, status| of(&steps, id, &self::data(data), days, status);
+    let events = |count: &str| data("one").with("EVENTS", count.into());
+    let next = |versions: &[SolutionVersion], days: i64| {
+        next(&steps, versions, &events("9"), Occasion::Schedule, EpochMillis(NOW.0 + days * DAY_MS))
+    };
+    let old = full(1, "one", 9, Status::Active);
+    for status in [Status::CreatePending, Status::CreateInProgress] {
+        assert_eq!(next(&[old.clone(), full(2, "one", 0, status)], 0), Next::Nothing, "{status:?}");
+    }
+    // What has failed is tried again when the schedule says so, and meanwhile the one before is gone on from.
+    let failed = [old, full(2, "one", 1, Status::CreateFailed)];
+    assert!(goes_on_from(&steps, &failed, NOW).is_some_and(|before| before.arn == failed[0].arn));
+    assert!(matches!(next(&failed, 0), Next::Create(_)));
+    let version = goes_on_from(&steps, &failed, EpochMillis(NOW.0 + 6 * DAY_MS));
+    assert_eq!(version, None, "the whole of it is due");
+}
+
+#[test]
+fn choices_that_were_taken_back_are_learnt_anew_because_campaigns_never_move_back() {
+    let columns = TrainingDataConfig {
+        excluded_dataset_columns: [("Items".to_owned(), vec!["GENRES".to_owned()])].into(),
+        ..TrainingDataConfig::default()
+    };
+    let config = SolutionConfig { training_data_config: Some(columns), ..SolutionConfig::default() };
+    let (before, chosen) = (solution(), Solution { config: Some(config), ..solution() });
+    let next = |versions: &[SolutionVersion]| next(&before, versions, &data("one"), Occasion::Change, NOW);
+    let first = of(&before, id(&before, &data("one")), &data("one"), 3, Status::Active);
+    for (status, again) in [
+        (Status::CreatePending, true),
+        (Status::CreateInProgress, true),
+        (Status::Active, true),
+        (Status::CreateFailed, false),
+        (Status::CreateStopped, false),
+    ] {
+        let second = of(&chosen, 2, &data("one"), 2, status);
+        let found = next(&[first.clone(), second.clone()]);
+        assert_eq!(matches!(found, Next::Create(_)), again, "{status:?} {found:?}");
+        if let Next::Create(id) = found {
+            let third = of(&before, id, &data("one"), 1, Status::Active);
+            assert_eq!(next(&[first.clone(), second, third]), Next::Nothing, "once is enough");
+        }
+    }
+}

@@ -228,7 +228,15 @@ fn on_split(
 ) -> Result<Report, TrainError> {
     let mut report = Report::begun(test_users, options.epochs);
     let started = Instant::now();
-    let trained = train_on_split(recipe, parameters, train, options, progress)?;
+    let trained = match train_on_split(recipe, parameters, train, options, progress) {
+        // All that weighs may lie with users who are held out.
+        Err(TrainError::Hrnn(crate::hrnn::TrainError::NoWeight)) => {
+            let why = "There are no metrics: without the users who are held out, no event that follows another \
+                       one weighs anything by eventsConfig.";
+            return Ok(Report::without_metrics(why.to_owned(), options.epochs));
+        }
+        trained => trained?,
+    };
     report.seconds[0] = started.elapsed().as_secs_f64();
     report.epochs = trained.epochs;
 

@@ -55,6 +55,8 @@ impl ServedModel {
     pub fn steer(&self, asked: &Steering) -> Result<Steer, Failure> {
         let items = self.loaded.freshness.as_ref();
         let lift = match items {
+            // A search may choose a recipe whose answers nothing else weighs in.
+            _ if !self.recipe.takes_influence() => None,
             None if !asked.influence.is_neutral() => {
                 return Err(Failure::caller(format!(
                     "{} does not know how popular and how new its items are, so rankingInfluence cannot weigh in \

@@ -37,7 +37,7 @@ fn event_parameters(member: &Member<'_>) -> Result<Vec<EventParameters>, ApiErro
 fn one_type(member: &Member<'_>) -> Result<EventParameters, ApiError> {
     let members = member.object()?;
     let event_type = members.optional("eventType", |m| m.sized_text(0, EVENT_TYPE_CHARS_MAX))?;
-    let event_value_threshold = members.optional("eventValueThreshold", Member::number)?;
+    let event_value_threshold = members.optional("eventValueThreshold", |m| m.real(0.0, f64::MAX))?;
     let weight = members.optional("weight", |m| m.real(0.0, 1.0))?;
     let Some(event_type) = event_type.filter(|text| !text.is_empty()) else {
         return Err(ApiError::invalid(format!(
