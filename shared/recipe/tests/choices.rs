@@ -81,6 +81,18 @@ fn without_any_weight_there_is_nothing_to_learn() {
     assert!(error.to_string().contains("weight 0 in eventsConfig"), "{error}");
 }
 
+#[test]
+fn where_all_weight_lies_with_users_who_are_held_out_there_are_no_metrics_but_a_model() {
+    let ((recipe, parameters), options) = (recipe(), TrainOptions { epochs: Some(1), ..options() });
+    let reports = (0..USERS).map(|only| {
+        let weights = (0..USERS * EACH).map(|row| f32::from(u8::from(row / EACH == only))).collect();
+        let data = data().with_weights(weights);
+        train_and_evaluate(recipe, &parameters, &data, &options, &|_, _| ()).unwrap().report
+    });
+    let why = reports.filter_map(|report| report.no_metrics).next();
+    assert!(why.is_some_and(|why| why.contains("users who are held out")));
+}
+
 /// The data with a reward for each item.
 fn rewarded() -> Interactions {
     let mut data = data();
