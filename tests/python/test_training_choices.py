@@ -86,7 +86,7 @@ def shop(personalize, server):
     s3 = server.client("s3", s3={"addressing_style": "path"})
     s3.create_bucket(Bucket=BUCKET)
     return SimpleNamespace(
-        s3=s3, group=filled(personalize, s3, "shop"), turned=filled(personalize, s3, "shop-turned", turned=1)
+        s3=s3, group=filled(personalize, s3, "choices-shop"), turned=filled(personalize, s3, "shop-turned", turned=1)
     )
 
 
