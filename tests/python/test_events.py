@@ -1,5 +1,6 @@
 """What users do while they are there: events that change their next answer and the next training."""
 
+import concurrent.futures
 import datetime
 import json
 import time
@@ -414,6 +415,27 @@ def test_the_life_of_a_tracker(server, unique):
         p.delete_event_tracker(eventTrackerArn=arn)
     p.delete_dataset_group(datasetGroupArn=group)
     wait_gone(lambda **arn: p.describe_dataset_group(**arn), p, datasetGroupArn=group)
+
+
+def test_of_trackers_made_at_once_a_name_and_a_group_get_one(server, unique):
+    p = server.client("personalize")
+    groups = [p.create_dataset_group(name=unique("crowd"))["datasetGroupArn"] for _ in range(8)]
+    taken = p.exceptions.ResourceAlreadyExistsException
+
+    def made(name, group):
+        try:
+            return p.create_event_tracker(name=name, datasetGroupArn=group)["eventTrackerArn"]
+        except taken:
+            return None
+
+    name = unique("crowd")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        [arn] = filter(None, pool.map(made, [name] * 8, groups))
+        owner = p.describe_event_tracker(eventTrackerArn=arn)["eventTracker"]["datasetGroupArn"]
+        free = next(group for group in groups if group != owner)
+        of_one_group = [*filter(None, pool.map(made, [unique("crowd") for _ in range(8)], [free] * 8))]
+    there = [t["eventTrackerArn"] for t in p.list_event_trackers(datasetGroupArn=free)["eventTrackers"]]
+    assert there == of_one_group and len(there) <= 1
 
 
 def test_events_go_with_their_dataset_and_stay_without_their_tracker(server):

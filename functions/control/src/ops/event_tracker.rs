@@ -19,18 +19,23 @@ const LIST: List<EventTracker> = List {
 
 /// `CreateEventTracker`. A tracker needs no work, so it takes events at once.
 ///
-/// A group has one, so each call looks again after it has written: of two at the same moment none leaves
-/// a second tracker behind.
+/// Its ARN follows from its name, so a name is given away once without a look at the other trackers. The
+/// tracking id starts as the ARN ends, which is how `PutEvents` finds the tracker with one read, and is random
+/// from there on: a tracker that is made again under an old name takes no events of the old one.
+///
+/// A group has one tracker, so each call looks again after it has written: of two at the same moment none
+/// leaves a second one behind.
 pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     let request = CreateEventTracker::parse(members)?;
     let tags = wire::tags::given(members)?;
     let group = control.active_parent::<DatasetGroup>(&request.dataset_group).await?;
-    let id = uuid::Uuid::new_v4().to_string();
+    let tail = format!("{:08x}", crc32fast::hash(request.name.as_bytes()));
+    let random = uuid::Uuid::new_v4().to_string();
     let tracker = EventTracker {
-        arn: control.scope.arn(ResourceKind::EventTracker, &id[..8]),
+        arn: control.scope.arn(ResourceKind::EventTracker, &tail),
         name: request.name,
         dataset_group: request.dataset_group,
-        tracking_id: id,
+        tracking_id: tail + &random[8..],
         lifecycle: Lifecycle::active((control.clock)()),
     };
     only_one(control, &tracker).await?;
@@ -43,26 +48,21 @@ pub async fn create(control: &Control, members: &Members<'_>) -> Output {
     Ok(Some(answer))
 }
 
-/// Fails with `ResourceAlreadyExists` when the group has another tracker, or one of the same name is
-/// anywhere else. Of two that see each other, both give way: neither caller was told that it has one.
+/// Fails with `ResourceAlreadyExists` when the group has another tracker. Of two that see each other, both
+/// give way: neither caller was told that it has one.
 async fn only_one(control: &Control, own: &EventTracker) -> Result<(), ApiError> {
-    for other in control.children(ResourceKind::EventTracker, None).await? {
-        let Ok(other) = EventTracker::try_from(other) else { continue };
-        if other.arn == own.arn {
-            continue;
-        }
-        if other.dataset_group == own.dataset_group {
+    let there = control.children(ResourceKind::EventTracker, Some(&own.dataset_group)).await?;
+    match there.iter().find(|other| *other.arn() != own.arn) {
+        None => Ok(()),
+        Some(other) => {
             let message = format!(
                 "The dataset group {} has the event tracker {} already; a group has one.",
-                own.dataset_group, other.arn
+                own.dataset_group,
+                other.arn()
             );
-            return Err(ApiError::new(ErrorKind::ResourceAlreadyExists, message));
-        }
-        if other.name == own.name {
-            return Err(ApiError::already_exists(&other.arn));
+            Err(ApiError::new(ErrorKind::ResourceAlreadyExists, message))
         }
     }
-    Ok(())
 }
 
 /// `DescribeEventTracker`.

@@ -98,7 +98,16 @@ impl<'a> Query<'a> {
     }
 
     async fn send(&self, limit: Option<i32>, start: Option<Row>) -> Result<QueryOutput, StoreError> {
-        self.request(limit, start).sent().await.map_err(|e| self.failed(e))
+        // A row keeps the same again in the attributes that the indexes sort by; they are not asked for.
+        let page = self
+            .request(limit, start)
+            .projection_expression("#arn, #resource, #tags, #revision, #position")
+            .expression_attribute_names("#arn", RESOURCES.range)
+            .expression_attribute_names("#resource", row::RESOURCE)
+            .expression_attribute_names("#tags", row::TAGS)
+            .expression_attribute_names("#revision", row::REVISION)
+            .expression_attribute_names("#position", self.index.range);
+        page.sent().await.map_err(|e| self.failed(e))
     }
 
     fn failed(&self, cause: SdkError<QueryError>) -> StoreError {

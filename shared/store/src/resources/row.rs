@@ -12,9 +12,9 @@ use crate::tables::{BY_CREATION, BY_PARENT, RESOURCES, UNFINISHED};
 /// Attribute of the revision.
 pub(super) const REVISION: &str = "revision";
 /// Attribute of the resource itself, as JSON.
-const RESOURCE: &str = "resource";
+pub(super) const RESOURCE: &str = "resource";
 /// Attribute of the resource's tags, as JSON; absent where there are none.
-const TAGS: &str = "tags";
+pub(super) const TAGS: &str = "tags";
 
 /// The kinds that have rows; the others are part of the code.
 pub(super) const STORED_KINDS: [ResourceKind; 16] = [
