@@ -7,37 +7,19 @@
 //! The sizes of `torch_step.py --device cuda --hidden 256 --emb 256 --batch 512 --items 100000 --neg 4096`, and
 //! its way of timing: chunks of steps, each waited for. `host_ms` is what this side does for a step, beside the GPU.
 
+mod support;
+
 use std::time::Instant;
 
+use support::{flops_per_event, median_and_best, option, step, window};
 use training::cuda::{Cuda, Machine, Product, driver};
-use training::network::DropoutShares;
 use training::random::Random;
 use training::trainer::HostWeights;
 use training::windows::Window;
-use training::{Optimiser, Settings, Shape, Trainer};
+use training::{Settings, Trainer};
 
 fn main() {
-    let dropout: f32 = option("--dropout", 0.0);
-    let adam = option("--opt", "adagrad".to_owned()) == "adam";
-    let settings = Settings {
-        shape: Shape {
-            items: option("--items", 100_000),
-            embedding: option("--emb", 256),
-            hidden: option("--hidden", 256),
-            gaps: 1,
-            tied: std::env::args().any(|argument| argument == "--tied"),
-            average_rate: 0.05,
-        },
-        steps: option("--bptt", 32),
-        shards: 1,
-        lanes: option("--batch", 512),
-        negatives: option("--neg", 4096),
-        optimiser: if adam { Optimiser::Adam } else { Optimiser::Adagrad },
-        decay: 0.0,
-        dropout: DropoutShares { input: dropout, state: dropout },
-        deviation: 0.1,
-        seed: 1,
-    };
+    let (settings, rate) = step(1, option("--batch", 512), 100_000, 256, 4096);
     let started = Instant::now();
     let device = match driver::open() {
         Ok(device) => device.with_logits_bytes(option("--logits-mb", 512usize) << 20),
@@ -53,7 +35,6 @@ fn main() {
     let weights =
         HostWeights::random(&settings.shape, settings.shape.hidden, settings.deviation, &mut random);
     let data: Vec<[Window; 1]> = (0..32).map(|_| [window(&settings, &mut random)]).collect();
-    let rate = if adam { 0.001 } else { 0.05 };
     let mut trainer = Trainer::new(&device, settings.clone(), &weights, &vec![1.0; settings.shape.items]);
     drop(weights);
     for windows in &data[..10] {
@@ -96,39 +77,6 @@ fn main() {
     );
 }
 
-/// The value after `name` on the command line.
-fn option<T: std::str::FromStr>(name: &str, default: T) -> T {
-    let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
-    match arguments.next().map(|text| text.parse()) {
-        Some(Ok(value)) => value,
-        Some(Err(_)) => panic!("{name} has a value that cannot be read"),
-        None => default,
-    }
-}
-
-fn window(settings: &Settings, random: &mut Random) -> Window {
-    let rows = settings.steps * settings.lanes;
-    let mut ids = || -> Vec<u32> {
-        (0..rows).map(|_| (random.uniform().powi(3) * settings.shape.items as f64) as u32).collect()
-    };
-    Window {
-        items: ids(),
-        targets: ids(),
-        gaps: vec![0; rows],
-        weights: vec![1.0 / rows as f32; rows],
-        keep: vec![0.0; settings.lanes],
-        ..Window::default()
-    }
-}
-
-/// Multiply-adds of the matrix products alone, counted twice as usual.
-fn flops_per_event(settings: &Settings) -> f64 {
-    let (e, h, s) = (settings.shape.embedding, settings.shape.hidden, settings.negatives);
-    let q = settings.shape.query();
-    let projection = if settings.shape.tied { h * e + 2 * e * e } else { 0 };
-    (2 * 3 * (3 * h * e + 3 * h * h + s * q + projection)) as f64
-}
-
 fn logits_shape(settings: &Settings) -> [usize; 3] {
     [settings.steps * settings.lanes, settings.negatives, settings.shape.query()]
 }
@@ -169,9 +117,4 @@ fn gemm_rate<M: Machine>(device: &Cuda<M>, [rows, columns, depth]: [usize; 3]) -
     }
     [a, b, out].into_iter().for_each(|address| machine.free(address));
     median_and_best(rates).0
-}
-
-fn median_and_best(mut rates: Vec<f64>) -> (f64, f64) {
-    rates.sort_by(f64::total_cmp);
-    (rates[rates.len() / 2], rates[rates.len() - 1])
 }

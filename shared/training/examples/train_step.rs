@@ -7,56 +7,35 @@
 //! Zipf-like ids, windows made beforehand, no input pipeline. A step is: gather, GRU over the window,
 //! sampled softmax over shared negatives, all gradients, one optimiser step.
 
+mod support;
+
 use std::time::Instant;
 
+use support::{flag, flops_per_event, median_and_best, option, step, window};
+use training::Trainer;
 use training::checkpoint::{Reader, Writer};
 use training::cpu::{Cpu, Left, Packed, Start, gemm};
-use training::network::DropoutShares;
 use training::random::Random;
 use training::trainer::HostWeights;
 use training::windows::Window;
-use training::{Optimiser, Settings, Shape, Trainer};
 
 fn main() {
     let threads: usize = option("--threads", 2);
-    let (batch, steps, lanes): (usize, usize, usize) =
-        (option("--batch", 64), option("--bptt", 32), option("--lanes", 32));
-    let items: usize = option("--items", 10_000);
-    let dropout: f32 = option("--dropout", 0.0);
-    let adam = option("--opt", "adagrad".to_owned()) == "adam";
-    let settings = Settings {
-        shape: Shape {
-            items,
-            embedding: option("--emb", 128),
-            hidden: option("--hidden", 128),
-            gaps: 1,
-            tied: std::env::args().any(|argument| argument == "--tied"),
-            average_rate: 0.05,
-        },
-        steps,
-        shards: batch / lanes,
-        lanes,
-        negatives: option("--neg", 512),
-        optimiser: if adam { Optimiser::Adam } else { Optimiser::Adagrad },
-        decay: 0.0,
-        dropout: DropoutShares { input: dropout, state: dropout },
-        deviation: 0.1,
-        seed: 1,
-    };
+    let (batch, lanes): (usize, usize) = (option("--batch", 64), option("--lanes", 32));
+    let (settings, rate) = step(batch / lanes, lanes, 10_000, 128, 512);
     let cpu = Cpu::new(threads);
     let mut random = Random::new(0);
     let weights =
         HostWeights::random(&settings.shape, settings.shape.hidden, settings.deviation, &mut random);
     let data: Vec<Vec<Window>> =
         (0..32).map(|_| (0..settings.shards).map(|_| window(&settings, &mut random)).collect()).collect();
-    let rate = if adam { 0.001 } else { 0.05 };
-    let mut trainer = Trainer::new(&cpu, settings.clone(), &weights, &vec![1.0; items]);
+    let mut trainer = Trainer::new(&cpu, settings.clone(), &weights, &vec![1.0; settings.shape.items]);
     drop(weights);
 
     for windows in &data[..10] {
         trainer.step(windows, rate);
     }
-    let saves = std::env::args().any(|argument| argument == "--save");
+    let saves = flag("--save");
     let mut state_bytes = 0;
     if saves {
         // Every page is written once: a long training soon has them all, and the first touch of one costs more.
@@ -75,9 +54,9 @@ fn main() {
             n += 1;
         }
         loss = trainer.losses().pop().unwrap_or(f64::NAN);
-        rates.push((chunk * batch * steps) as f64 / t.elapsed().as_secs_f64());
+        rates.push((chunk * batch * settings.steps) as f64 / t.elapsed().as_secs_f64());
     }
-    let per_cpu_s = (n * batch * steps) as f64 / (cpu_seconds() - cpu_before);
+    let per_cpu_s = (n * batch * settings.steps) as f64 / (cpu_seconds() - cpu_before);
     let (median, best) = median_and_best(rates);
     let peak = peak_mb();
     let saved = match saves {
@@ -98,47 +77,13 @@ fn main() {
          {saved}\
          \"loss\": {loss:.3}, \"isa\": \"{:?}\", \"threads\": {threads}, \"gemm_gflops\": {:.0}, \
          \"gemm_gflops_best\": {:.0}, \"step_gflops\": {:.0}, \"share_of_gemm\": {:.2}}}",
-        (batch * steps) as f64 / median * 1e3,
+        (batch * settings.steps) as f64 / median * 1e3,
         cpu.isa(),
         gemm_median / 1e9,
         gemm_best / 1e9,
         median * flops / 1e9,
         median * flops / gemm_median,
     );
-}
-
-/// The value after `name` on the command line.
-fn option<T: std::str::FromStr>(name: &str, default: T) -> T {
-    let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
-    match arguments.next().map(|text| text.parse()) {
-        Some(Ok(value)) => value,
-        Some(Err(_)) => panic!("{name} has a value that cannot be read"),
-        None => default,
-    }
-}
-
-fn window(settings: &Settings, random: &mut Random) -> Window {
-    let rows = settings.steps * settings.lanes;
-    let mut ids = || -> Vec<u32> {
-        (0..rows).map(|_| (random.uniform().powi(3) * settings.shape.items as f64) as u32).collect()
-    };
-    let weight = 1.0 / (rows * settings.shards) as f32;
-    Window {
-        items: ids(),
-        targets: ids(),
-        gaps: vec![0; rows],
-        weights: vec![weight; rows],
-        keep: vec![0.0; settings.lanes],
-        ..Window::default()
-    }
-}
-
-/// Multiply-adds of the matrix products alone, counted twice as usual.
-fn flops_per_event(settings: &Settings) -> f64 {
-    let (e, h, s) = (settings.shape.embedding, settings.shape.hidden, settings.negatives);
-    let q = settings.shape.query();
-    let projection = if settings.shape.tied { h * e + 2 * e * e } else { 0 };
-    (2 * 3 * (3 * h * e + 3 * h * h + s * q + projection)) as f64
 }
 
 /// Floating-point operations per second of 1024³ products, one after the other on every thread.
@@ -159,11 +104,6 @@ fn gemm_rate(cpu: &Cpu, threads: usize) -> (f64, f64) {
         rates.push((threads * 4 * 2 * N * N * N) as f64 / t.elapsed().as_secs_f64());
     }
     median_and_best(rates)
-}
-
-fn median_and_best(mut rates: Vec<f64>) -> (f64, f64) {
-    rates.sort_by(f64::total_cmp);
-    (rates[rates.len() / 2], rates[rates.len() - 1])
 }
 
 /// Processor time of this process so far, all threads together.

@@ -298,20 +298,12 @@ impl<M: Machine> Device for Cuda<M> {
 
     fn dropout(&self, from: &Buffer<M>, start: usize, len: usize, dropout: Dropout, out: &mut Buffer<M>) {
         assert!(start + len <= from.len && len <= out.len);
-        let (from, out) = (from.at(start), out.at(0));
-        self.act(|queue| {
-            let dropping = queue.dropping(dropout);
-            queue.each(len, DropOut { from, out, dropping, count: len as u32, unused: 0 })
-        });
+        self.drop_out(from.at(start), len, dropout, out.at(0));
     }
 
     fn dropout_in_place(&self, buffer: &mut Buffer<M>, len: usize, dropout: Dropout) {
         assert!(len <= buffer.len);
-        let from = buffer.at(0);
-        self.act(|queue| {
-            let dropping = queue.dropping(dropout);
-            queue.each(len, DropOut { from, out: from, dropping, count: len as u32, unused: 0 })
-        });
+        self.drop_out(buffer.at(0), len, dropout, buffer.at(0));
     }
 
     fn average_forward(
@@ -690,6 +682,16 @@ impl<M: Machine> Device for Cuda<M> {
                 unused: 0,
             };
             queue.blocks(rows.len.div_ceil(per_block), arguments)
+        });
+    }
+}
+
+impl<M: Machine> Cuda<M> {
+    /// Drops numbers out on their way from one place to another, which may be the same.
+    fn drop_out(&self, from: u64, len: usize, dropout: Dropout, out: u64) {
+        self.act(|queue| {
+            let dropping = queue.dropping(dropout);
+            queue.each(len, DropOut { from, out, dropping, count: len as u32, unused: 0 })
         });
     }
 }
