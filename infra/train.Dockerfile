@@ -1,7 +1,7 @@
 # The trainer's container: `make image` builds it, `infra/train.asl.json` starts it through AWS Batch.
 #
 # Two targets: `cpu` over a Debian base, `gpu` over NVIDIA's CUDA runtime. Both hold the same program, which
-# looks for a GPU when it starts. To use one it needs NVRTC and cuBLAS of CUDA 12 (libnvrtc.so.12 with
+# looks for a GPU when it starts. To use one it needs NVRTC and cuBLAS of CUDA 12 or 13 (libnvrtc.so.12 with
 # libnvrtc-builtins, libcublas.so.12 with libcublasLt), which the runtime base has, and the driver
 # (libcuda.so.1), which comes from the host: AWS Batch's GPU machine images have driver and container toolkit,
 # and the base asks them for it. Without any of these it trains on the CPU and says so.

@@ -4,7 +4,7 @@
 //! by the tests' host machine, their compilation by NVRTC, and what is said where something is missing.
 
 use std::collections::HashMap;
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +14,7 @@ use cudarc::{cublas, nvrtc};
 use super::check::self_check;
 use super::{Cuda, KERNELS, Machine, Product, SOURCE};
 
-/// Folders, separated as in `PATH`, that are looked through for NVRTC and cuBLAS before the system's own.
+/// Folders, separated as in `PATH`, that are looked through for NVRTC and cuBLAS where the system has none.
 pub const LIBRARIES: &str = "OSUSUME_CUDA_LIBRARIES";
 
 /// Threads of a block; `BLOCK` of `kernels.cu`.
@@ -23,14 +23,10 @@ const THREADS: u32 = 256;
 const BLOCKS: u32 = 16;
 /// Bytes that cuBLAS may work in; what NVIDIA recommends for Hopper.
 const WORKSPACE: usize = 32 << 20;
-/// What kernels can be compiled for, newest first. A newer GPU's driver compiles the newest of them on.
-const ARCHITECTURES: [(i32, i32, &str); 5] = [
-    (9, 0, "compute_90"),
-    (8, 9, "compute_89"),
-    (8, 6, "compute_86"),
-    (8, 0, "compute_80"),
-    (7, 5, "compute_75"),
-];
+/// What kernels can be compiled for, newest first.
+const ARCHITECTURES: [(i32, i32); 5] = [(9, 0), (8, 9), (8, 6), (8, 0), (7, 5)];
+/// Versions of CUDA whose libraries are looked for, newest first.
+const VERSIONS: [u32; 2] = [13, 12];
 
 /// What trainings share: the GPU and the compiled kernels.
 struct Gpu {
@@ -112,27 +108,66 @@ fn checked() -> Result<Arc<Gpu>, Missing> {
     CHECKED.get_or_init(begun).clone()
 }
 
-/// Compiles the kernels, for `compute_90` and the like, to PTX.
-pub fn compile(architecture: &'static str) -> Result<nvrtc::Ptx, Missing> {
+/// The kernels compiled, for a kind of GPU (`sm_90`) to its machine code, for that and all later ones
+/// (`compute_90`) to PTX, which a GPU's driver compiles on.
+pub fn compile(architecture: &str) -> Result<Vec<u8>, Missing> {
     if !nvrtc_is_there() {
-        return Err(no_library("NVRTC", "libnvrtc.so.12", "nvidia-cuda-nvrtc-cu12"));
+        return Err(no_library("NVRTC", "nvrtc", "nvidia-cuda-nvrtc"));
     }
-    let options = nvrtc::CompileOptions {
-        arch: Some(architecture),
-        name: Some("kernels.cu".to_owned()),
-        options: vec!["--std=c++17".to_owned()],
-        ..Default::default()
-    };
-    nvrtc::compile_ptx_with_opts(SOURCE, options).map_err(|error| {
-        let why = match error {
-            nvrtc::CompileError::CompileError { log, .. } => log.to_string_lossy().into_owned(),
-            other => other.to_string(),
-        };
+    Program::compiled(architecture).map_err(|why| {
         missing(
             format!("NVRTC cannot compile the kernels for {architecture}: {why}"),
-            "Its version may not know the GPU; take the newest of CUDA 12",
+            "Its version may not know the GPU; take a newer one",
         )
     })
+}
+
+/// What the kernels are compiled for where a GPU has this compute capability. Machine code needs no more of a
+/// driver than that it knows the GPU; PTX needs one that is as new as NVRTC.
+fn architecture((major, minor): (i32, i32)) -> Option<String> {
+    let &(of, with) = ARCHITECTURES.iter().find(|&&known| known <= (major, minor))?;
+    Some(format!("{}_{of}{with}", if of == major { "sm" } else { "compute" }))
+}
+
+/// NVRTC's own object, given back in the end.
+struct Program(nvrtc::sys::nvrtcProgram);
+
+impl Program {
+    fn compiled(architecture: &str) -> Result<Vec<u8>, String> {
+        let said = |error: nvrtc::result::NvrtcError| format!("{:?}", error.0);
+        let source = CString::new(SOURCE).expect("kernels.cu holds no zero");
+        let program = Self(nvrtc::result::create_program(&source, Some(c"kernels.cu")).map_err(said)?);
+        let options = [format!("--gpu-architecture={architecture}"), "--std=c++17".to_owned()];
+        let ptx = architecture.starts_with("compute");
+        // SAFETY: the program is there until `drop`, and each answer has the size that NVRTC gave for it.
+        unsafe {
+            if let Err(error) = nvrtc::result::compile_program(program.0, &options) {
+                let log = nvrtc::result::get_program_log(program.0).map_err(said)?;
+                let log: Vec<u8> = log.into_iter().map(|c| c as u8).take_while(|&c| c != 0).collect();
+                return Err(format!("{:?}: {}", error.0, String::from_utf8_lossy(&log)));
+            }
+            let mut size = 0;
+            let asked = match ptx {
+                true => nvrtc::sys::nvrtcGetPTXSize(program.0, &mut size),
+                false => nvrtc::sys::nvrtcGetCUBINSize(program.0, &mut size),
+            };
+            asked.result().map_err(said)?;
+            let mut code = vec![0u8; size];
+            let got = match ptx {
+                true => nvrtc::sys::nvrtcGetPTX(program.0, code.as_mut_ptr().cast()),
+                false => nvrtc::sys::nvrtcGetCUBIN(program.0, code.as_mut_ptr().cast()),
+            };
+            got.result().map_err(said)?;
+            Ok(code)
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // SAFETY: nothing uses it any more.
+        let _ = unsafe { nvrtc::result::destroy_program(self.0) };
+    }
 }
 
 /// Whether NVRTC can be loaded.
@@ -142,10 +177,12 @@ pub fn nvrtc_is_there() -> bool {
 }
 
 fn no_library(what: &str, library: &str, package: &str) -> Missing {
+    let names: Vec<String> = VERSIONS.iter().map(|version| format!("lib{library}.so.{version}")).collect();
     missing(
-        format!("{what} is not there ({library} was not found)"),
+        format!("{what} is not there ({} was not found)", names.join(" or ")),
         format!(
-            "Install the libraries of CUDA 12, or the Python package {package} and name its lib folder in {LIBRARIES}"
+            "Install the libraries of CUDA 12 or 13, or the Python package {package} and name the folder of \
+             its library in {LIBRARIES}"
         ),
     )
 }
@@ -155,10 +192,13 @@ fn load(name: &str) -> bool {
     let named = std::env::var_os(LIBRARIES).unwrap_or_default();
     let folders = std::env::split_paths(&named).chain([PathBuf::from("/usr/local/cuda/lib64")]);
     for folder in folders.filter(|folder| !folder.as_os_str().is_empty()) {
-        // SAFETY: as above.
-        if let Ok(library) = unsafe { libloading::Library::new(folder.join(format!("lib{name}.so.12"))) } {
-            std::mem::forget(library);
-            return true;
+        for version in VERSIONS {
+            // SAFETY: as above.
+            let library = unsafe { libloading::Library::new(folder.join(format!("lib{name}.so.{version}"))) };
+            if let Ok(library) = library {
+                std::mem::forget(library);
+                return true;
+            }
         }
     }
     false
@@ -187,17 +227,16 @@ impl Gpu {
         let name = context.name().map_err(fails("the GPU has no name"))?;
         let capability =
             context.compute_capability().map_err(fails("the GPU does not say what it can do"))?;
-        let architecture = ARCHITECTURES.iter().find(|&&(major, minor, _)| (major, minor) <= capability);
-        let &(_, _, architecture) = architecture.ok_or_else(|| {
+        let architecture = architecture(capability).ok_or_else(|| {
             missing(
                 format!("{name} is too old: its compute capability is {}.{}", capability.0, capability.1),
                 "Take a GPU with 7.5 or more",
             )
         })?;
-        let kernels = compile(architecture)?;
+        let kernels = nvrtc::Ptx::from_binary(compile(&architecture)?);
         // SAFETY: as above.
         if !unsafe { cublas::sys::is_culib_present() || load("cublas") && cublas::sys::is_culib_present() } {
-            return Err(no_library("cuBLAS", "libcublas.so.12", "nvidia-cublas-cu12"));
+            return Err(no_library("cuBLAS", "cublas", "nvidia-cublas"));
         }
         let module = context.load_module(kernels).map_err(|error| {
             missing(
@@ -415,5 +454,18 @@ impl Machine for Driver {
 
     fn replay(&self, graph: &Graph) -> Result<(), String> {
         graph.0.launch().map_err(said("recorded work"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_gets_code_of_its_own_kind_and_a_newer_one_what_its_driver_compiles_on() {
+        let kinds = [(7, 0), (7, 5), (8, 0), (8, 7), (8, 9), (9, 0), (10, 0), (12, 1)];
+        let code = kinds.map(|capability| architecture(capability).unwrap_or_default());
+        let expected = ["", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "compute_90", "compute_90"];
+        assert_eq!(code, expected);
     }
 }
