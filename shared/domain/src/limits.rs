@@ -77,6 +77,8 @@ pub const FILTER_FIELDS_MAX: usize = 10;
 pub const FILTER_PARAMETERS_MAX: usize = 25;
 /// Interactions of a user that a filter looks at, for each event type, latest first (guide).
 pub const FILTER_EVENTS_PER_TYPE: usize = 100;
+/// The same of interactions with actions (guide).
+pub const FILTER_ACTION_EVENTS_PER_TYPE: usize = 300;
 
 /// Largest input of a data deletion job, in bytes of its files (guide: 100 MB).
 pub const DELETION_BYTES_MAX: u64 = 100 * 1024 * 1024;

@@ -1,10 +1,10 @@
-//! What users did, as far as filters look: the latest 100 interactions of each type.
+//! What users did, as far as filters look: the latest 100 interactions of each type, 300 with actions.
 
 use dataset::schema::{Field, FieldType};
 use dataset::typed::{NULL, TypedColumn};
 use dataset::{IdTable, ReadError, Schema};
 use domain::event::Event;
-use domain::limits::FILTER_EVENTS_PER_TYPE;
+use domain::limits::{FILTER_ACTION_EVENTS_PER_TYPE, FILTER_EVENTS_PER_TYPE};
 use hashbrown::HashMap;
 
 use crate::catalogue::{Cell, damaged};
@@ -63,16 +63,16 @@ impl UserEvent {
     }
 }
 
-/// The latest of each event type, oldest first. Types are told apart without case; events without a type
-/// are a type of their own. Of equal times the later one in `events` is the newer.
-pub fn latest(mut events: Vec<UserEvent>) -> Vec<UserEvent> {
+/// The latest `most` of each event type, oldest first. Types are told apart without case; events without a
+/// type are a type of their own. Of equal times the later one in `events` is the newer.
+pub fn latest(mut events: Vec<UserEvent>, most: usize) -> Vec<UserEvent> {
     events.sort_by_key(|event| event.timestamp);
     let mut counts: HashMap<Option<String>, usize> = HashMap::new();
     let mut keep = vec![false; events.len()];
     for (event, keep) in events.iter().zip(&mut keep).rev() {
         let count = counts.entry(event.event_type.as_ref().map(|text| text.to_lowercase())).or_default();
         *count += 1;
-        *keep = *count <= FILTER_EVENTS_PER_TYPE;
+        *keep = *count <= most;
     }
     let mut keep = keep.into_iter();
     events.retain(|_| keep.next().unwrap_or(false));
@@ -82,6 +82,8 @@ pub fn latest(mut events: Vec<UserEvent>) -> Vec<UserEvent> {
 /// The interactions of a snapshot by user: those that filters look at, with the columns that they test.
 #[derive(Clone, Debug, Default)]
 pub struct EventIndex {
+    /// Of each type.
+    most: usize,
     users: IdTable,
     /// One more than there are users.
     offsets: Vec<usize>,
@@ -113,6 +115,11 @@ impl EventIndex {
     /// Whether nobody did anything.
     pub fn is_empty(&self) -> bool {
         self.item.is_empty()
+    }
+
+    /// How many interactions of each type are looked at.
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// The latest interactions of a user, oldest first; none of somebody unknown.
@@ -151,13 +158,14 @@ impl EventIndexBuilder {
             |field: &&Field| columns.contains(&field.name.as_str()) && !ALWAYS.contains(&field.name.as_str());
         let fields: Vec<Field> = schema.fields.iter().filter(asked).cloned().collect();
         let empty = |field: &Field| EventColumn { name: field.name.clone(), cells: vec![] };
-        let index = EventIndex { columns: fields.iter().map(empty).collect(), ..EventIndex::default() };
         // Interactions with actions have no items.
-        let with = if schema.field("ACTION_ID").is_some() && schema.field("ITEM_ID").is_none() {
-            "ACTION_ID"
-        } else {
-            "ITEM_ID"
+        let of_actions = schema.field("ACTION_ID").is_some() && schema.field("ITEM_ID").is_none();
+        let (with, most) = match of_actions {
+            true => ("ACTION_ID", FILTER_ACTION_EVENTS_PER_TYPE),
+            false => ("ITEM_ID", FILTER_EVENTS_PER_TYPE),
         };
+        let columns = fields.iter().map(empty).collect();
+        let index = EventIndex { most, columns, ..EventIndex::default() };
         Self { index, user: vec![], with, has_type: schema.field("EVENT_TYPE").is_some(), fields }
     }
 
@@ -217,7 +225,7 @@ impl EventIndexBuilder {
                 let code = index.event_type[row as usize];
                 let count = counts.entry(type_of.get(code as usize).copied().unwrap_or(NULL)).or_default();
                 *count += 1;
-                if *count <= FILTER_EVENTS_PER_TYPE {
+                if *count <= index.most {
                     kept.push(row as usize);
                 }
             }
@@ -283,5 +291,50 @@ fn cells<'a>(column: &'a TypedColumn, field: &'a Field) -> Vec<Option<Cell>> {
         TypedColumn::Double(values) => values.iter().map(|v| v.map(Cell::Double)).collect(),
         TypedColumn::Boolean(values) => vec![None; values.len()],
         TypedColumn::Missing(rows) => vec![None; *rows],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who watched `watched` things one after the other, after buying three, sees this many of each.
+    fn kept(with: &str, watched: usize) -> [usize; 2] {
+        let field = |name: &str, kind: &str| format!(r#"{{"name":"{name}","type":"{kind}"}}"#);
+        let fields = [field("USER_ID", "string"), field(with, "string"), field("TIMESTAMP", "long")];
+        let fields = format!("{},{}", fields.join(","), field("EVENT_TYPE", "string"));
+        let schema = format!(r#"{{"type":"record","name":"Events","fields":[{fields}]}}"#);
+        let mut builder = EventIndexBuilder::new(&Schema::parse(&schema).unwrap(), &[]);
+        let text = |distinct: &[&str], codes: Vec<u32>| TypedColumn::Text {
+            distinct: distinct.iter().map(|&text| text.into()).collect(),
+            codes,
+        };
+        let n = watched + 3;
+        let things: Vec<String> = (0..n).map(|number| number.to_string()).collect();
+        let things: Vec<&str> = things.iter().map(String::as_str).collect();
+        let columns = [
+            text(&["u"], vec![0; n]),
+            text(&things, (0..n as u32).collect()),
+            TypedColumn::Long((0..n).map(|time| Some(time as i64)).collect()),
+            text(&["buy", "watch"], (0..n).map(|number| u32::from(number >= 3)).collect()),
+        ];
+        builder.push_columns(&columns).unwrap();
+        let index = builder.finish();
+        let events = index.of("u");
+        // The latest are those with the highest numbers.
+        let watched = events.iter().filter(|event| event.event_type.as_deref() == Some("watch"));
+        let numbers: Vec<usize> = watched.map(|event| event.item.parse().unwrap()).collect();
+        assert!(numbers.iter().rev().copied().eq((0..n).rev().take(numbers.len())), "{numbers:?}");
+        assert_eq!(latest(events.clone(), index.most()), events);
+        assert_eq!(latest(events.clone(), 2).len(), 4);
+        [numbers.len(), events.len() - numbers.len()]
+    }
+
+    #[test]
+    fn the_latest_hundred_of_each_type_count_and_three_hundred_with_actions() {
+        assert_eq!(kept("ITEM_ID", 99), [99, 3]);
+        assert_eq!(kept("ITEM_ID", 350), [100, 3]);
+        assert_eq!(kept("ACTION_ID", 300), [300, 3]);
+        assert_eq!(kept("ACTION_ID", 350), [300, 3]);
     }
 }

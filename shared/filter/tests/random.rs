@@ -1,6 +1,6 @@
 //! Random expressions over random data, against an evaluator that looks at one item after the other.
 //!
-//! 100,000 pairs of data and expression; a failure prints the number of its case, and `CASE=<number>` runs
+//! At least 100,000 pairs of data and expression; a failure prints the number of its case, and `CASE=<number>` runs
 //! that one alone.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,7 @@ use dataset::Schema;
 use dataset::typed::{NULL, TypedColumn};
 use domain::EpochMillis;
 use domain::event::{Event, Record};
+use domain::limits::FILTER_EVENTS_PER_TYPE;
 use filter::ast::{At, Atom, Condition, Effect, Field, Number, Op, Part, Source, Target, Test, Value};
 use filter::events::latest;
 use filter::{
@@ -17,9 +18,32 @@ use filter::{
 };
 
 /// Cases, each with data of its own.
-const CASES: u64 = 25_000;
+const CASES: u64 = 29_000;
 /// Expressions over the same data.
 const EXPRESSIONS: usize = 4;
+/// Pairs that must have been compared in the end; one in ten expressions is longer than one may be.
+const COMPARED: usize = 100_000;
+
+/// What came of some cases.
+#[derive(Default)]
+struct Tally {
+    /// Pairs of data and expression.
+    compared: usize,
+    /// Those of which some passed and others did not.
+    telling: usize,
+    /// Users who did more of one type than a filter looks at.
+    cut: usize,
+}
+
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |a, b| Self {
+            compared: a.compared + b.compared,
+            telling: a.telling + b.telling,
+            cut: a.cut + b.cut,
+        })
+    }
+}
 
 /// SplitMix64.
 struct Random(u64);
@@ -318,12 +342,16 @@ fn world(random: &mut Random) -> (World, Vec<Row>) {
         items[i].1 = row.clone();
         file.push(row);
     }
-    let many = if random.chance(50) { 400 } else { 8 };
-    let events = random.below(many);
+    // Some did more of one type than is looked at.
+    let busy = random.chance(50);
+    let events = random.below(if busy { 400 } else { 8 });
     let events = (0..events).map(|_| {
         let item = format!("i{}", random.below(n + 2));
         let mut row = row(random, INTERACTIONS, &[("ITEM_ID", item), ("USER_ID", "u".into())]);
         row.insert("TIMESTAMP", Raw::Whole(random.below(4) as i64));
+        if busy && !random.chance(3) {
+            row.insert("EVENT_TYPE", Raw::Text("a".into()));
+        }
         row
     });
     let events = events.collect();
@@ -535,7 +563,7 @@ fn given(
     (given, values)
 }
 
-fn case(seed: u64, schemas: &[Schema; 3]) -> usize {
+fn case(seed: u64, schemas: &[Schema; 3]) -> Tally {
     let random = &mut Random(seed);
     let (world, file) = world(random);
     let [items_schema, users_schema, interactions_schema] = schemas;
@@ -563,9 +591,10 @@ fn case(seed: u64, schemas: &[Schema; 3]) -> usize {
         .unwrap_or_else(|error| panic!("{error}"));
     let mut events = index.finish().of("u");
     events.extend(live.iter().filter_map(|row| UserEvent::told("u", &told(row), interactions_schema)));
-    let events = latest(events);
+    let events = latest(events, FILTER_EVENTS_PER_TYPE);
 
-    let mut telling = 0;
+    let cut = usize::from(latest_rows(&world.events).len() < world.events.len());
+    let mut tally = Tally { cut, ..Tally::default() };
     for _ in 0..EXPRESSIONS {
         let mut parameters = Parameters::new();
         let built = expression(random, Target::Item, &mut parameters);
@@ -601,13 +630,14 @@ fn case(seed: u64, schemas: &[Schema; 3]) -> usize {
         let count = expected.iter().filter(|&&pass| pass).count();
         assert_eq!(found.count(), count, "case {seed}: {read}");
         // Whether the filter told items apart.
-        telling += usize::from(count > 0 && count < expected.len());
+        tally.telling += usize::from(count > 0 && count < expected.len());
+        tally.compared += 1;
     }
-    telling
+    tally
 }
 
 /// Filters of users, by their columns and by what they did.
-fn user_case(seed: u64, schemas: &[Schema; 3]) -> usize {
+fn user_case(seed: u64, schemas: &[Schema; 3]) -> Tally {
     let random = &mut Random(!seed);
     let [_, users_schema, interactions_schema] = schemas;
     let n = 1 + random.below(12);
@@ -635,7 +665,7 @@ fn user_case(seed: u64, schemas: &[Schema; 3]) -> usize {
         Schemas { interactions: Some(interactions_schema), users: Some(users_schema), ..Schemas::default() };
     let world = World { items: vec![], user: None, events: vec![], current_item: None };
 
-    let mut telling = 0;
+    let mut tally = Tally::default();
     for _ in 0..EXPRESSIONS {
         let mut parameters = Parameters::new();
         let built = expression(random, Target::User, &mut parameters);
@@ -660,9 +690,10 @@ fn user_case(seed: u64, schemas: &[Schema; 3]) -> usize {
             assert_eq!(found.has(number as u32), expected, "case {seed}, user {number}: {read}");
             count += usize::from(expected);
         }
-        telling += usize::from(count > 0 && count < n);
+        tally.telling += usize::from(count > 0 && count < n);
+        tally.compared += 1;
     }
-    telling
+    tally
 }
 
 #[test]
@@ -674,19 +705,19 @@ fn every_filter_agrees_with_an_evaluator_that_looks_at_one_item_at_a_time() {
         return;
     }
     let threads = std::thread::available_parallelism().map_or(2, usize::from) as u64;
-    let telling: usize = std::thread::scope(|scope| {
+    let tally: Tally = std::thread::scope(|scope| {
         let schemas = &schemas;
         let work = |first: u64| {
             // Every tenth is a filter of users.
             let case = |seed| if seed % 10 == 0 { user_case(seed, schemas) } else { case(seed, schemas) };
             move || (first..CASES).step_by(threads as usize).map(case).sum()
         };
-        let workers: Vec<_> = (0..threads).map(|first| scope.spawn::<_, usize>(work(first))).collect();
+        let workers: Vec<_> = (0..threads).map(|first| scope.spawn::<_, Tally>(work(first))).collect();
         workers.into_iter().map(|worker| worker.join().unwrap()).sum()
     });
     // Otherwise the generator, not the filter, would be what is right.
-    assert!(
-        telling > CASES as usize * EXPRESSIONS / 4,
-        "only {telling} cases let some items pass and others not"
-    );
+    let Tally { compared, telling, cut } = tally;
+    assert!(compared >= COMPARED, "only {compared} pairs were compared");
+    assert!(telling > compared / 4, "only {telling} cases let some items pass and others not");
+    assert!(cut > CASES as usize / 200, "only {cut} users did more than a filter looks at");
 }

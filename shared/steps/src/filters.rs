@@ -285,7 +285,7 @@ impl Loaded<EventIndex> {
             return events;
         }
         events.extend(told.iter().filter_map(|event| UserEvent::told(user, event, &self.schema)));
-        filter::events::latest(events)
+        filter::events::latest(events, self.data.most())
     }
 }
 

@@ -55,7 +55,7 @@ impl Taken {
                 Some(UserEvent { item, event_type, timestamp: event.timestamp(), cells: vec![] })
             };
             events.extend(told.iter().filter_map(event));
-            events = filter::events::latest(events);
+            events = filter::events::latest(events, self.index.most());
         }
         let of_type = |event: &UserEvent| {
             event.event_type.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(self.event_type))
