@@ -31,9 +31,13 @@ use crate::failure::{Doing, Failure};
 use crate::models::{ServedModel, Steer, recipe_of};
 use crate::progress::Progress;
 use crate::run::Work;
+use crate::stages::Receipt;
 
 /// Object that tells that all outputs are whole, as the hosted service writes it.
 const CHECK: &str = "_CHECK";
+
+/// What a compressed file begins with, and no JSON does.
+const GZIP: &[u8] = b"\x1f\x8b";
 
 /// A job that answers files.
 pub(crate) trait BatchJob: Work {
@@ -88,14 +92,22 @@ struct Answers {
     lines: u64,
 }
 
-/// Answers every line of every input file.
+/// Answers every line of every input file that no attempt before has answered.
 pub(crate) async fn answer<J: BatchJob>(steps: &Steps, job: &J) -> Result<J, Failure> {
-    let batch = Batch::of(steps, job.clone()).await?;
-    let inputs = inputs(steps, &job.order().input_path).await?;
+    let mut batch = Batch::of(steps, job.clone()).await?;
+    let again = *batch.job.attempts() > 1;
+    let inputs = shards::planned(steps, &batch, again).await?;
+    let receipts = shards::receipts(steps, job.arn());
     let model = Arc::new(steps.served_model(&batch.version).await?);
-    for (done, input) in inputs.iter().enumerate() {
-        batch.answer(steps, model.clone(), input).await?;
-        batch.tell(steps, done + 1, inputs.len());
+    for (shard, input) in (0..).zip(&inputs) {
+        if !again || !receipts.has(shard).await? {
+            let done = batch.answer(steps, model.clone(), input).await?;
+            receipts.leave(&Receipt { shard, done, write_units: 0.0 }).await?;
+            if again {
+                steps.forgive::<J>(job.arn()).await;
+            }
+        }
+        batch.tell(steps, shard as usize + 1, inputs.len());
     }
     batch.check(steps).await?;
     Ok(batch.job)
@@ -149,6 +161,10 @@ impl<J: BatchJob> Batch<J> {
         input: &S3Location,
     ) -> Result<u64, Failure> {
         let bytes = steps.objects.get(input).await.doing(|| format!("reading {input}"))?;
+        if bytes.starts_with(GZIP) {
+            let reason = "It is compressed by gzip, and the input of a batch job is plain JSON Lines.";
+            return Err(Failure::caller(format!("Invalid input file {input}. {reason}")));
+        }
         let (recipe, threads) = (self.recipe, steps.settings.threads);
         let k = self.job.order().num_results.map_or(NUM_RESULTS_DEFAULT, |k| k as usize);
         let steer = match self.job.steering() {

@@ -171,7 +171,7 @@ async fn write(
             Ok(()) => {
                 header.number = header.number.wrapping_add(1);
                 if !forgiven {
-                    forgiven = steps.forgive(&version).await;
+                    forgiven = steps.forgive::<SolutionVersion>(&version).await;
                 }
             }
             // The training needs no checkpoint, and the next one may succeed.

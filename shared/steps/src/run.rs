@@ -139,8 +139,14 @@ impl Steps {
             Job::Import(arn) => self.attempt::<DatasetImportJob>(arn).await,
             Job::Train(arn) => self.attempt::<SolutionVersion>(arn).await,
             Job::Deploy(arn) => self.attempt::<Serving>(arn).await,
-            Job::BatchInference(arn) => self.attempt::<BatchInferenceJob>(arn).await,
-            Job::BatchSegment(arn) => self.attempt::<BatchSegmentJob>(arn).await,
+            Job::BatchInference(arn) => {
+                self.attempt::<BatchInferenceJob>(arn).await?;
+                self.clear(keys::batch_prefix(arn)).await
+            }
+            Job::BatchSegment(arn) => {
+                self.attempt::<BatchSegmentJob>(arn).await?;
+                self.clear(keys::batch_prefix(arn)).await
+            }
             Job::Export(arn) => {
                 self.attempt::<DatasetExportJob>(arn).await?;
                 self.clear(keys::batch_prefix(arn)).await
@@ -356,15 +362,16 @@ impl Steps {
 
     /// Takes back the attempts before this one, which has got further than they did: only attempts that
     /// get nowhere use up [`ATTEMPTS_MAX`]. Says whether it could be written down.
-    pub(crate) async fn forgive(&self, version: &Arn) -> bool {
-        let forgiven = self.change::<SolutionVersion>(version, |version| {
-            version.attempts = version.attempts.min(1);
+    pub(crate) async fn forgive<R: Work>(&self, arn: &Arn) -> bool {
+        let forgiven = self.change::<R>(arn, |resource| {
+            let attempts = resource.attempts();
+            *attempts = (*attempts).min(1);
             Ok(())
         });
         match forgiven.await {
             Ok(_) => true,
             Err(failure) => {
-                tracing::warn!(arn = %version, "{}", chain(&failure));
+                tracing::warn!(%arn, "{}", chain(&failure));
                 false
             }
         }

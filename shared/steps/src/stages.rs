@@ -51,6 +51,12 @@ impl<'a> Receipts<'a> {
         Ok(())
     }
 
+    /// Whether a shard was done.
+    pub(crate) async fn has(&self, shard: u32) -> Result<bool, Failure> {
+        let at = self.at(shard);
+        Ok(self.steps.objects.head(&at).await.doing(|| format!("reading {at}"))?.is_some())
+    }
+
     /// Those of all `shards`, in their order. One that is missing is a failure that names its shard.
     pub(crate) async fn all(&self, shards: u32) -> Result<Vec<Receipt>, Failure> {
         stream::iter(0..shards)

@@ -39,9 +39,11 @@ pub(super) fn answer(asked: &Asked<'_>, input: &[u8]) -> Answers {
     output
 }
 
-/// The lines of a file that are not blank.
+/// The lines of a file that are not blank, without the byte order mark that some editors begin a file with.
 pub(super) fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
     input
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(input)
         .split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .filter(|line| !line.iter().all(u8::is_ascii_whitespace))

@@ -77,13 +77,30 @@ impl Steps {
 async fn plan_files<J: BatchJob>(steps: &Steps, job: &Arn) -> Result<u32, Failure> {
     let Some(found) = steps.under_way::<J>(job).await? else { return Ok(0) };
     let batch = Batch::of(steps, found).await?;
+    let inputs = planned(steps, &batch, false).await?;
+    u32::try_from(inputs.len()).doing(|| format!("counting the input files of {job}"))
+}
+
+/// The input files of a job, of which each has its number: as they are now, or as an attempt before found
+/// them when the job goes on `again`.
+pub(super) async fn planned<J: BatchJob>(
+    steps: &Steps,
+    batch: &Batch<J>,
+    again: bool,
+) -> Result<Vec<S3Location>, Failure> {
+    let job = batch.job.arn();
+    let at = plan_at(steps, job);
+    if again && steps.objects.head(&at).await.doing(|| format!("reading {at}"))?.is_some() {
+        let plan = plan(steps, job).await?;
+        let read = plan.inputs.iter().map(|input| input.parse());
+        return read.collect::<Result<_, _>>().doing(|| format!("reading {at}"));
+    }
     let inputs = inputs(steps, &batch.job.order().input_path).await?;
     let plan = Plan { inputs: inputs.iter().map(S3Location::to_string).collect() };
     steps.clear(keys::batch_prefix(job)).await?;
-    let at = plan_at(steps, job);
     let bytes = serde_json::to_vec(&plan).doing(|| format!("writing {at}"))?;
     steps.objects.put(&at, bytes).await.doing(|| format!("writing {at}"))?;
-    u32::try_from(inputs.len()).doing(|| format!("counting the input files of {job}"))
+    Ok(inputs)
 }
 
 async fn answer_file<J: BatchJob>(steps: &Steps, job: &Arn, shard: u32) -> Result<(), Failure> {
@@ -114,7 +131,7 @@ async fn finish<J: BatchJob>(steps: &Steps, job: &Arn) -> Result<(), Failure> {
     steps.clear(keys::batch_prefix(job)).await
 }
 
-fn receipts<'a>(steps: &'a Steps, job: &Arn) -> Receipts<'a> {
+pub(super) fn receipts<'a>(steps: &'a Steps, job: &Arn) -> Receipts<'a> {
     Receipts::under(steps, keys::batch_prefix(job))
 }
 

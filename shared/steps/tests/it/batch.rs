@@ -1,7 +1,12 @@
 //! Batch inference in stages.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::limits::ATTEMPTS_MAX;
 use domain::resource::{BatchInferenceJob, Job};
 use domain::{Arn, Status};
+use steps::{Observer, Progress};
 
 use crate::app::{App, caller, internal};
 
@@ -60,6 +65,68 @@ async fn shards_give_the_bytes_that_one_process_gives() {
     app.steps.finish_batch(&staged).await.unwrap();
     assert_eq!(app.steps.plan_batch(&staged).await.unwrap(), 0);
     assert_eq!(app.keys(LEFT).await, Vec::<String>::new());
+}
+
+/// Dies as soon as a file was answered that none of its kind saw answered before.
+struct DiesAfterEachFile(AtomicU64);
+
+impl Observer for DiesAfterEachFile {
+    fn progress(&self, progress: Progress) {
+        if progress.stage == "batch" && self.0.fetch_max(progress.done, Ordering::SeqCst) < progress.done {
+            panic!("the process dies");
+        }
+    }
+
+    fn notice(&self, _: &Arn, _: &str) {}
+}
+
+#[tokio::test]
+async fn a_job_that_dies_after_each_file_goes_on_behind_it() {
+    let mut app = App::start().await;
+    let version = app.trained("aws-popularity-count").await;
+    let files = u64::from(ATTEMPTS_MAX) + 2;
+    for file in 0..files {
+        app.put(&format!("in/{file}.json"), "{\"userId\": \"user-1\"}").await;
+    }
+    let job = app.batch("job", &version, "in/").await;
+    app.steps.observer = Arc::new(DiesAfterEachFile(AtomicU64::new(0)));
+    for file in 0..files {
+        let (steps, work) = (app.another_process(), Job::BatchInference(job.clone()));
+        let died = tokio::spawn(async move { steps.run(&work).await }).await;
+        assert!(died.is_err_and(|error| error.is_panic()), "file {file}");
+        // Whoever writes it again would write over this.
+        app.put(&format!("answers/job/{file}.json.out"), "answered").await;
+        // It came too late.
+        app.put("in/late.json", "{\"userId\": \"user-2\"}").await;
+    }
+    app.steps.run(&Job::BatchInference(job.clone())).await.unwrap();
+    assert_eq!(status(&app, &job).await, Status::Active);
+    let outputs = (0..files).map(|file| format!("answers/job/{file}.json.out"));
+    let outputs: Vec<String> = outputs.collect();
+    assert_eq!(app.keys("answers/job/").await, [&outputs[..], &["answers/job/_CHECK".to_owned()]].concat());
+    for output in &outputs {
+        assert_eq!(app.read(output).await, "answered", "{output}");
+    }
+    assert_eq!(app.keys(LEFT).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_a_line_and_a_compressed_file_says_so() {
+    let app = App::start().await;
+    let version = app.trained("aws-popularity-count").await;
+    app.put("mark/a.json", "\u{feff}{\"userId\": \"user-1\"}\n").await;
+    let job = app.batch("mark", &version, "mark/").await;
+    app.steps.run(&Job::BatchInference(job.clone())).await.unwrap();
+    let answer = app.read("answers/mark/a.json.out").await;
+    assert!(answer.contains("recommendedItems") && answer.contains("\"error\":null"), "{answer}");
+
+    let at = app.steps.objects.at("packed/a.json.gz");
+    app.steps.objects.put(&at, b"\x1f\x8b\x08".to_vec()).await.unwrap();
+    let job = app.batch("packed", &version, "packed/").await;
+    app.steps.run(&Job::BatchInference(job.clone())).await.unwrap();
+    let lifecycle = app.get::<BatchInferenceJob>(&job).await.unwrap().lifecycle;
+    let reason = lifecycle.failure_reason.unwrap();
+    assert!(reason.contains("s3://osusume/packed/a.json.gz. It is compressed by gzip"), "{reason}");
 }
 
 #[tokio::test]
