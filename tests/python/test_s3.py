@@ -361,6 +361,36 @@ def test_a_web_page_under_another_name_gets_nothing(endpoint):
     assert refused.value.code == 403
 
 
+@pytest.mark.parametrize(
+    "digest", [{"ChecksumCRC32": "AAAAAA=="}, {"ChecksumSHA256": "A" * 43 + "="}, {"ContentMD5": "A" * 22 + "=="}]
+)
+def test_bytes_that_are_not_what_was_declared_are_refused(s3, bucket, digest):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+    for put in (
+        lambda: s3.put_object(Bucket=bucket, Key="whole", Body=b"abc", **digest),
+        lambda: s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"abc", **digest),
+    ):
+        with pytest.raises(s3.exceptions.ClientError) as caught:
+            put()
+        error = caught.value.response["Error"]
+        assert error["Code"] == "BadDigest" and "did not match what was received" in error["Message"]
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="whole", Body=b"abc", ChecksumSHA256="ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")
+
+
+def test_errors_have_words(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="there", Body=b"abc")
+    for call, code, words in (
+        (lambda: s3.delete_bucket(Bucket=bucket), "BucketNotEmpty", "not empty"),
+        (lambda: s3.get_object(Bucket=bucket, Key="there", Range="bytes=7-"), "InvalidRange", "3 bytes"),
+        (lambda: s3.get_object(Bucket=bucket, Key="there", IfMatch='"x"'), "PreconditionFailed", "did not hold"),
+    ):
+        with pytest.raises(s3.exceptions.ClientError) as caught:
+            call()
+        error = caught.value.response["Error"]
+        assert error["Code"] == code and words in error["Message"], error
+
+
 def test_the_command_line(endpoint, s3, bucket, tmp_path):
     environment = dict(
         os.environ, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", AWS_DEFAULT_REGION="us-east-1"

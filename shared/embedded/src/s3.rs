@@ -4,6 +4,7 @@
 //! and nothing of S3; `names` turns keys into file names. `unsigned` takes signatures off requests,
 //! since every credential is welcome, and `serve` listens on a port.
 
+mod digests;
 mod folder;
 mod listing;
 mod names;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
+use super::digests::{Digests, declared};
 use super::folder::{Attributes, Meta};
 use super::listing;
 use super::read::{Conditions, no_such_bucket, strong};
@@ -73,12 +74,13 @@ impl S3 for Operations {
         self.require_bucket(bucket.clone()).await?;
         match self.0.blocking(move |s| Ok(s.folder.delete_bucket(&bucket)?)).await? {
             true => Ok(S3Response::new(DeleteBucketOutput::default())),
-            false => Err(s3_error!(BucketNotEmpty)),
+            false => Err(s3_error!(BucketNotEmpty, "the bucket you tried to delete is not empty")),
         }
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let input = request.input;
+        let mut input = request.input;
+        let digests = declared!(input);
         let attributes = Attributes {
             content_type: input.content_type,
             content_encoding: input.content_encoding,
@@ -89,7 +91,7 @@ impl S3 for Operations {
         };
         let conditions = WriteConditions { if_match: input.if_match, if_none_match: input.if_none_match };
         let at = (input.bucket, input.key);
-        let meta = self.0.put(at, input.body, input.content_md5, attributes, conditions).await?;
+        let meta = self.0.put(at, input.body, digests, attributes, conditions).await?;
         Ok(S3Response::new(PutObjectOutput { e_tag: Some(strong(&meta.etag)), ..Default::default() }))
     }
 
@@ -309,9 +311,10 @@ impl S3 for Operations {
         &self,
         request: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
-        let input = request.input;
+        let mut input = request.input;
+        let digests = declared!(input);
         let at = UploadAddress { bucket: input.bucket, key: input.key, id: input.upload_id };
-        let etag = self.0.put_part(at, input.part_number, input.body, input.content_md5).await?;
+        let etag = self.0.put_part(at, input.part_number, input.body, digests).await?;
         Ok(S3Response::new(UploadPartOutput { e_tag: Some(strong(&etag)), ..Default::default() }))
     }
 

@@ -36,9 +36,9 @@ impl Conditions {
         let modified = Timestamp::from(whole_seconds(meta.last_modified()));
         match (&self.if_match, &self.if_unmodified_since) {
             (Some(condition), _) if !matches(condition, &meta.etag) => {
-                return Err(s3_error!(PreconditionFailed));
+                return Err(precondition_failed());
             }
-            (None, Some(since)) if modified > *since => return Err(s3_error!(PreconditionFailed)),
+            (None, Some(since)) if modified > *since => return Err(precondition_failed()),
             _ => {}
         }
         match (&self.if_none_match, &self.if_modified_since) {
@@ -88,7 +88,7 @@ impl Store {
                 };
                 conditions.check(&meta)?;
                 let range = match range {
-                    Some(range) => range.check(meta.size).map_err(|_| s3_error!(InvalidRange))?,
+                    Some(range) => range.check(meta.size).map_err(|_| beyond(meta.size))?,
                     None => 0..meta.size,
                 };
                 let content = if with_body { Some(content(&mut file, &range)?) } else { None };
@@ -111,6 +111,16 @@ impl Store {
             no_such_bucket(bucket)
         }
     }
+}
+
+/// A range that begins behind an object's end.
+pub(super) fn beyond(size: u64) -> S3Error {
+    s3_error!(InvalidRange, "the requested range cannot be satisfied: the object has {size} bytes")
+}
+
+/// A condition of the request that does not hold.
+pub(super) fn precondition_failed() -> S3Error {
+    s3_error!(PreconditionFailed, "at least one of the preconditions that you specified did not hold")
 }
 
 pub(super) fn no_such_bucket(bucket: &str) -> S3Error {

@@ -15,6 +15,7 @@ use s3s::{S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::digests::Digests;
 use super::events::CreatedBy;
 use super::folder::{Attributes, Finished, Meta, hex};
 use super::read::{Conditions, no_such_bucket};
@@ -80,11 +81,11 @@ impl Store {
         at: UploadAddress,
         number: i32,
         body: Option<StreamingBlob>,
-        content_md5: Option<String>,
+        digests: Digests,
     ) -> S3Result<String> {
         let known = at.clone();
         self.blocking(move |store| store.find_upload(&known).map(|_| ())).await?;
-        let finished = self.receive(body, content_md5).await?;
+        let finished = self.receive(body, digests).await?;
         self.blocking(move |store| store.keep_part(&at, number, finished)).await
     }
 
@@ -231,7 +232,11 @@ fn chosen(named: &[(i32, Option<String>)], present: &[Part]) -> Result<Vec<Part>
         return Err(s3_error!(MalformedXML, "name at least one part").into());
     }
     if !named.is_sorted_by(|a, b| a.0 < b.0) {
-        return Err(s3_error!(InvalidPartOrder).into());
+        return Err(s3_error!(
+            InvalidPartOrder,
+            "the list of parts was not in ascending order of their numbers"
+        )
+        .into());
     }
     let mut parts = Vec::with_capacity(named.len());
     for (number, etag) in named {

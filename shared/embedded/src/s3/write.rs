@@ -3,8 +3,6 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::join;
@@ -13,9 +11,10 @@ use s3s::{S3Error, S3Result, s3_error};
 use tokio::sync::mpsc;
 
 use super::Store;
+use super::digests::Digests;
 use super::events::CreatedBy;
 use super::folder::{Attributes, Finished, Meta, hex};
-use super::read::{Conditions, matches, no_such_bucket};
+use super::read::{Conditions, beyond, matches, no_such_bucket, precondition_failed};
 
 /// Chunks of an upload that wait for the disk.
 const CHUNKS_WAITING: usize = 8;
@@ -65,21 +64,27 @@ impl Store {
             .map_err(|Fault(error)| error)
     }
 
-    /// Writes a body to a draft, checking its MD5 if the client sent one.
+    /// Writes a body to a draft, checking what the client said about it.
     pub(super) async fn receive(
         self: &Arc<Self>,
         body: Option<StreamingBlob>,
-        content_md5: Option<String>,
+        digests: Digests,
     ) -> S3Result<Finished> {
         let (send, mut receive) = mpsc::channel::<Option<Bytes>>(CHUNKS_WAITING);
+        let mut hasher = digests.hasher();
         let writer = self.blocking(move |store| {
             let mut draft = store.folder.draft()?;
             loop {
                 match receive.blocking_recv() {
-                    Some(Some(chunk)) => draft.write_all(&chunk)?,
+                    Some(Some(chunk)) => {
+                        hasher.update(&chunk);
+                        draft.write_all(&chunk)?;
+                    }
                     // The end of the body, as opposed to the end of the request.
-                    Some(None) => return Ok(store.folder.finish(draft)?),
-                    None => return Err(s3_error!(IncompleteBody).into()),
+                    Some(None) => return Ok((store.folder.finish(draft)?, hasher.finalize())),
+                    None => {
+                        return Err(s3_error!(IncompleteBody, "the body ended before its length").into());
+                    }
                 }
             }
         });
@@ -98,11 +103,9 @@ impl Store {
         };
         let (finished, sent) = join(writer, sender).await;
         sent?;
-        let finished = finished?;
-        match content_md5 {
-            Some(expected) if STANDARD.encode(finished.md5) != expected => Err(s3_error!(BadDigest)),
-            _ => Ok(finished),
-        }
+        let (finished, checksums) = finished?;
+        digests.check(&finished.md5, &checksums)?;
+        Ok(finished)
     }
 
     /// Lets a draft appear as an object, if the conditions hold, and tells the listeners.
@@ -126,16 +129,18 @@ impl Store {
         if !conditions.is_empty() {
             let present = self.folder.etag_locked(bucket, key, &names)?;
             match (&conditions.if_match, &present) {
-                (Some(_), None) => return Err(s3_error!(NoSuchKey).into()),
+                (Some(_), None) => {
+                    return Err(s3_error!(NoSuchKey, "there is no object whose ETag could match").into());
+                }
                 (Some(wanted), Some(etag)) if !matches(wanted, etag) => {
-                    return Err(s3_error!(PreconditionFailed).into());
+                    return Err(precondition_failed().into());
                 }
                 _ => {}
             }
             if let (Some(unwanted), Some(etag)) = (&conditions.if_none_match, &present)
                 && matches(unwanted, etag)
             {
-                return Err(s3_error!(PreconditionFailed).into());
+                return Err(precondition_failed().into());
             }
         }
         let meta = self.folder.publish(finished, bucket, key, etag, attributes, &names)?;
@@ -149,7 +154,7 @@ impl Store {
         self: &Arc<Self>,
         at: (String, String),
         body: Option<StreamingBlob>,
-        content_md5: Option<String>,
+        digests: Digests,
         attributes: Attributes,
         conditions: WriteConditions,
     ) -> S3Result<Meta> {
@@ -158,7 +163,7 @@ impl Store {
             if s.folder.bucket_exists(&bucket) { Ok(()) } else { Err(no_such_bucket(&bucket).into()) }
         })
         .await?;
-        let finished = self.receive(body, content_md5).await?;
+        let finished = self.receive(body, digests).await?;
         self.blocking(move |store| {
             let etag = hex(&finished.md5);
             store.publish(finished, (&at.0, &at.1), etag, attributes, &conditions, CreatedBy::Put)
@@ -177,9 +182,9 @@ impl Store {
             return Err(self.no_such_key(bucket, key).into());
         };
         // A copy has no "not modified": every condition that fails is a failed precondition.
-        conditions.check(&meta).map_err(|_| s3_error!(PreconditionFailed))?;
+        conditions.check(&meta).map_err(|_| precondition_failed())?;
         let range = match range {
-            Some(range) => range.check(meta.size).map_err(|_| s3_error!(InvalidRange))?,
+            Some(range) => range.check(meta.size).map_err(|_| beyond(meta.size))?,
             None => 0..meta.size,
         };
         file.seek(SeekFrom::Start(range.start))?;
