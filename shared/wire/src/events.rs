@@ -63,7 +63,7 @@ pub struct PutEvent {
 impl PutEvents {
     /// Checks the request.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let document = Document::parse(body)?;
+        let document = Document::parse(body)?.without_zeros()?;
         let members = document.members();
         Ok(Self {
             tracking_id: members.required("trackingId", |m| m.sized_text(1, 256))?,
@@ -97,7 +97,7 @@ pub struct PutActionInteraction {
 impl PutActionInteractions {
     /// Checks the request.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let document = Document::parse(body)?;
+        let document = Document::parse(body)?.without_zeros()?;
         let members = document.members();
         Ok(Self {
             tracking_id: members.required("trackingId", |m| m.sized_text(1, 256))?,
@@ -184,7 +184,7 @@ impl PutRecords {
     }
 
     fn parse(body: &[u8], list: &str, key: &str, properties_max: usize) -> Result<Self, ApiError> {
-        let document = Document::parse(body)?;
+        let document = Document::parse(body)?.without_zeros()?;
         let members = document.members();
         let record = |member: &Member<'_>| {
             let members = member.object()?;
@@ -452,5 +452,30 @@ mod tests {
             let _ = PutRecords::parse_actions(&body);
             let _ = PutActionInteractions::parse(&body);
         }
+    }
+
+    #[test]
+    fn no_text_holds_a_zero_character() {
+        let event = |more: Value| {
+            let mut event = json!({ "eventType": "Watch", "sentAt": 1_700_000_000, "itemId": "i" });
+            event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({ "trackingId": "t", "sessionId": "s", "eventList": [event] })
+        };
+        assert!(PutEvents::parse(event(json!({})).to_string().as_bytes()).is_ok());
+        for (more, path) in [
+            (json!({ "itemId": "i\0" }), "eventList[0].itemId"),
+            (json!({ "properties": "{\"DEVICE\": \"a\\u0000\"}" }), "eventList[0].properties.DEVICE"),
+            (json!({ "impression": ["a", "\0b"] }), "eventList[0].impression[1]"),
+        ] {
+            let error = PutEvents::parse(event(more).to_string().as_bytes()).unwrap_err();
+            let expected = format!("'{path}' holds a zero character");
+            assert!(error.message.starts_with(&expected), "{}", error.message);
+        }
+        let items = json!({
+            "datasetArn": "arn:aws:personalize:us-east-1:000000000000:dataset/g/ITEMS",
+            "items": [{ "itemId": "a" }, { "itemId": "a\0" }],
+        });
+        let error = PutRecords::parse_items(items.to_string().as_bytes()).unwrap_err();
+        assert!(error.message.starts_with("'items[1].itemId' holds a zero"), "{}", error.message);
     }
 }

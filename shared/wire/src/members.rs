@@ -28,9 +28,33 @@ impl Document {
         }
     }
 
+    /// Fails with `InvalidInput` when a text of the body holds a zero character, which no file of rows may
+    /// hold either.
+    pub fn without_zeros(self) -> Result<Self, ApiError> {
+        let zero = self.0.iter().find_map(|(name, value)| zero_in(name.clone(), value));
+        match zero {
+            None => Ok(self),
+            Some(path) => Err(ApiError::invalid(format!(
+                "'{path}' holds a zero character (U+0000), which ids and values cannot; leave it out."
+            ))),
+        }
+    }
+
     /// Its members.
     pub fn members(&self) -> Members<'_> {
         Members { map: &self.0, path: String::new() }
+    }
+}
+
+/// Where a zero character is, in a value that stands at `path`.
+fn zero_in(path: String, value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then_some(path),
+        Value::Array(values) => {
+            values.iter().enumerate().find_map(|(index, value)| zero_in(format!("{path}[{index}]"), value))
+        }
+        Value::Object(map) => map.iter().find_map(|(name, value)| zero_in(format!("{path}.{name}"), value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
