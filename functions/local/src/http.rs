@@ -67,7 +67,9 @@ async fn answer(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> 
     let target = head.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let reply = match path {
         "/" => control::handle(&app.control, target, &body).await,
-        path if events::PATHS.contains(&path) => events::handle(&app.events, path, &body).await,
+        path if events::OPERATIONS.iter().any(|&(_, of)| of == path) => {
+            events::handle(&app.events, path, &body).await
+        }
         _ => campaign::handle(&app.campaign, path, &body).await,
     };
     respond(reply)

@@ -16,13 +16,18 @@ use tokio::sync::{Semaphore, watch};
 /// what could not be begun after a job.
 const SCHEDULES_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Runs each job once at a time, heavy ones one after the other.
+/// Jobs beside trainings that are carried out at once. Each has all cores while it computes, so more of them
+/// would only hold more memory; one alone would keep a small import waiting for a large one.
+const JOBS_AT_ONCE: usize = 2;
+
+/// Runs each job once at a time, trainings one after the other, and the others beside them.
 #[derive(Clone)]
 pub struct Launcher {
     steps: Steps,
     running: Arc<Running>,
     /// Training takes all cores; two at once would only hold more memory.
-    heavy: Arc<Semaphore>,
+    trainings: Arc<Semaphore>,
+    others: Arc<Semaphore>,
     /// Counts ended jobs, for whoever waits for one.
     ended: Arc<watch::Sender<u64>>,
 }
@@ -33,7 +38,8 @@ impl Launcher {
         Self {
             steps,
             running: Arc::default(),
-            heavy: Arc::new(Semaphore::new(1)),
+            trainings: Arc::new(Semaphore::new(1)),
+            others: Arc::new(Semaphore::new(JOBS_AT_ONCE)),
             ended: Arc::new(watch::Sender::new(0)),
         }
     }
@@ -61,8 +67,9 @@ impl Launcher {
         let _permit = match job {
             Job::Delete(_) => None,
             Job::Deploy(arn) if self.steps.only_stops(arn).await => None,
-            // The semaphore is never closed.
-            _ => self.heavy.clone().acquire_owned().await.ok(),
+            // The semaphores are never closed.
+            Job::Train(_) => self.trainings.clone().acquire_owned().await.ok(),
+            _ => self.others.clone().acquire_owned().await.ok(),
         };
         // In a task of its own, so that a panic in a step is caught and told instead of lost.
         let work = tokio::spawn({
