@@ -1,6 +1,8 @@
 """Each exception, each constraint broken one at a time, pages, and operations that are not there."""
 
 import json
+import pathlib
+import re
 import urllib.error
 import urllib.request
 
@@ -510,6 +512,14 @@ def test_each_operation_of_the_model_is_known(server):
     for operation in operations:
         status, answer = post(server, operation, b"{}")
         assert answer.get("__type") != "UnknownOperationException", (operation, answer)
+
+
+def test_the_page_of_operations_has_those_of_the_models():
+    page = (pathlib.Path(__file__).parents[2] / "OPERATIONS.md").read_text()
+    listed = re.findall(r"^\| ([A-Z]\w+) \|", page, re.MULTILINE)
+    models = [load(api)["operations"] for api in ("personalize", "personalize-runtime", "personalize-events")]
+    assert sorted(listed) == sorted(operation for model in models for operation in model)
+    assert len(listed) == 71 + 3 + 5
 
 
 @pytest.mark.parametrize("target", ["AmazonPersonalize.CreateNonsense", "DynamoDB_20120810.GetItem", ""])

@@ -117,6 +117,12 @@ impl Campaign {
     }
 }
 
+wire::rest_operations! { Campaign => Vec<u8>:
+    GetRecommendations at "/recommendations" => recommendations::answer,
+    GetPersonalizedRanking at "/personalize-ranking" => ranking::personalized,
+    GetActionRecommendations at "/action-recommendations" => actions::answer,
+}
+
 /// Answers one `POST` request.
 pub fn handle<'a>(campaign: &'a Campaign, path: &'a str, body: &'a [u8]) -> BoxFuture<'a, HttpReply> {
     // Boxed, so that it is compiled here and in no binary again.
@@ -124,13 +130,7 @@ pub fn handle<'a>(campaign: &'a Campaign, path: &'a str, body: &'a [u8]) -> BoxF
 }
 
 async fn answer(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
-    let outcome = match path {
-        "/recommendations" => recommendations::answer(campaign, body).await,
-        "/personalize-ranking" => ranking::personalized(campaign, body).await,
-        "/action-recommendations" => actions::answer(campaign, body).await,
-        other => Err(unknown_path(other)),
-    };
-    match outcome {
+    match run(campaign, path, body).await {
         Ok(body) => rest_json::ok(body),
         Err(error) => {
             if error.kind == ErrorKind::Internal {
@@ -139,8 +139,4 @@ async fn answer(campaign: &Campaign, path: &str, body: &[u8]) -> HttpReply {
             rest_json::error(&error)
         }
     }
-}
-
-fn unknown_path(path: &str) -> ApiError {
-    ApiError::new(ErrorKind::UnknownOperation, format!("No operation answers to POST {path}."))
 }

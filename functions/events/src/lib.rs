@@ -15,10 +15,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::resource::DatasetType;
-use domain::{ApiError, Arn, EpochMillis, ErrorKind, Scope};
+use domain::{Arn, EpochMillis, ErrorKind, Scope};
 use store::{Resources, Who};
-use wire::events::PutRecords;
 use wire::{HttpReply, rest_json};
 
 use crate::known::Known;
@@ -75,8 +73,13 @@ impl Events {
     }
 }
 
-/// Paths that this crate answers.
-pub const PATHS: [&str; 5] = ["/events", "/items", "/users", "/actions", "/action-interactions"];
+wire::rest_operations! { Events => ():
+    PutEvents at "/events" => put_events::put,
+    PutItems at "/items" => put_records::items,
+    PutUsers at "/users" => put_records::users,
+    PutActions at "/actions" => put_records::actions,
+    PutActionInteractions at "/action-interactions" => put_action_interactions::put,
+}
 
 /// Answers one `POST` request.
 pub fn handle<'a>(events: &'a Events, path: &'a str, body: &'a [u8]) -> BoxFuture<'a, HttpReply> {
@@ -85,27 +88,7 @@ pub fn handle<'a>(events: &'a Events, path: &'a str, body: &'a [u8]) -> BoxFutur
 }
 
 async fn answer(events: &Events, path: &str, body: &[u8]) -> HttpReply {
-    let outcome = match path {
-        "/events" => put_events::put(events, body).await,
-        "/items" => match PutRecords::parse_items(body) {
-            Ok(request) => put_records::put(events, request, DatasetType::Items).await,
-            Err(error) => Err(error),
-        },
-        "/users" => match PutRecords::parse_users(body) {
-            Ok(request) => put_records::put(events, request, DatasetType::Users).await,
-            Err(error) => Err(error),
-        },
-        "/actions" => match PutRecords::parse_actions(body) {
-            Ok(request) => put_records::put(events, request, DatasetType::Actions).await,
-            Err(error) => Err(error),
-        },
-        "/action-interactions" => put_action_interactions::put(events, body).await,
-        other => {
-            let message = format!("No operation answers to POST {other}.");
-            Err(ApiError::new(ErrorKind::UnknownOperation, message))
-        }
-    };
-    match outcome {
+    match run(events, path, body).await {
         Ok(()) => rest_json::done(),
         Err(error) => {
             if error.kind == ErrorKind::Internal {

@@ -9,9 +9,24 @@ use wire::events::PutRecords;
 
 use crate::{Events, properties};
 
+/// `PutItems`.
+pub(crate) async fn items(events: &Events, body: &[u8]) -> Result<(), ApiError> {
+    put(events, PutRecords::parse_items(body)?, DatasetType::Items).await
+}
+
+/// `PutUsers`.
+pub(crate) async fn users(events: &Events, body: &[u8]) -> Result<(), ApiError> {
+    put(events, PutRecords::parse_users(body)?, DatasetType::Users).await
+}
+
+/// `PutActions`.
+pub(crate) async fn actions(events: &Events, body: &[u8]) -> Result<(), ApiError> {
+    put(events, PutRecords::parse_actions(body)?, DatasetType::Actions).await
+}
+
 /// Keeps the rows of a call. Of rows with the same id the last one counts, as in an import; what a row
 /// leaves out is null, and not what it was before.
-pub(crate) async fn put(events: &Events, request: PutRecords, kind: DatasetType) -> Result<(), ApiError> {
+async fn put(events: &Events, request: PutRecords, kind: DatasetType) -> Result<(), ApiError> {
     let target = events.known.dataset(&request.dataset, kind).await?;
     let is_key = |name: &str| rules::key_column(kind) == Some(name);
     let mut records: Vec<Record> = Vec::new();

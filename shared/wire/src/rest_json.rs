@@ -31,6 +31,29 @@ pub fn error(error: &ApiError) -> HttpReply {
     reply
 }
 
+/// Declares the operations of a function: the API's name, the path of its `POST`, and the handler of a body.
+/// The list `OPERATIONS` and the routing, `run`, derive from it.
+#[macro_export]
+macro_rules! rest_operations {
+    ($app:ty => $output:ty: $($operation:ident at $path:literal => $handler:path,)*) => {
+        /// The operations that this crate answers, by their API names, each with the path of its `POST`.
+        pub const OPERATIONS: &[(&str, &str)] = &[$((stringify!($operation), $path)),*];
+
+        /// Runs the operation of a path.
+        async fn run(app: &$app, path: &str, body: &[u8]) -> Result<$output, domain::ApiError> {
+            match path {
+                $($path => $handler(app, body).await,)*
+                other => Err($crate::rest_json::unknown(other)),
+            }
+        }
+    };
+}
+
+/// What a path that no operation has is answered with.
+pub fn unknown(path: &str) -> ApiError {
+    ApiError::new(ErrorKind::UnknownOperation, format!("No operation answers to POST {path}."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
