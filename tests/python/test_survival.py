@@ -204,3 +204,22 @@ def test_an_upload_alone_is_imported_once(start):
     job = jobs[0]["datasetImportJobArn"]
     assert wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job)["status"] == "ACTIVE"
     assert len(p.list_dataset_import_jobs(datasetArn=dataset)["datasetImportJobs"]) == 1
+
+
+def test_other_jobs_do_not_wait_for_a_training(start):
+    server = start()
+    p, group, dataset = prepare(server, many_rows())
+    wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=begin_import(p, dataset))
+    solution = p.create_solution(name="long", datasetGroupArn=group, recipeArn=HRNN)["solutionArn"]
+    version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    wait(p.describe_solution_version, "solutionVersion", until=("CREATE IN_PROGRESS",), solutionVersionArn=version)
+    export = p.create_dataset_export_job(
+        jobName="beside",
+        datasetArn=dataset,
+        roleArn=ROLE,
+        jobOutput={"s3DataDestination": {"path": "s3://osusume/beside/"}},
+    )["datasetExportJobArn"]
+    assert wait(p.describe_dataset_export_job, "datasetExportJob", datasetExportJobArn=export)["status"] == "ACTIVE"
+    status = p.describe_solution_version(solutionVersionArn=version)["solutionVersion"]["status"]
+    assert status == "CREATE IN_PROGRESS"
+    p.stop_solution_version_creation(solutionVersionArn=version)
