@@ -7,7 +7,7 @@ a valid request. Containers on the way that the request does not have are made o
 import re
 from dataclasses import dataclass
 
-from conformance.service import SERVICE_OF
+from conformance.service import SERVICE_OF, short
 from model import CLASSES
 from server import MODELS
 
@@ -86,7 +86,7 @@ def broken(operation):
         kind = shape["type"]
         if steps:
             add(name, steps, named, "wrong type", WRONG_TYPE[kind])
-            for rule, value in violations(model, name):
+            for rule, value in checked_violations(model, name):
                 add(name, steps, named, rule, value)
         if kind == "structure":
             for member, inner in shape["members"].items():
@@ -98,13 +98,39 @@ def broken(operation):
             walk(shape["member"]["shape"], (*steps, 0), named if in_map else f"{named}[0]")
         elif kind == "map":
             # A key is always a string, whatever is sent.
-            for rule, value in violations(model, shape["key"]["shape"]):
+            for rule, value in checked_violations(model, shape["key"]["shape"]):
                 add(shape["key"]["shape"], (*steps, KEY), named, f"key {rule}", value)
             # A key of its own may stand between.
             walk(shape["value"]["shape"], (*steps, VALUE), named, in_map=True)
 
     walk(model.operations[operation]["input"]["shape"], (), "")
     return found
+
+
+def checked_violations(model, name):
+    """The violations of a shape, each of which breaks the rule that it says."""
+    for rule, value in violations(model, name):
+        if not breaks(model.shapes[name], rule, value):
+            raise ValueError(f"{name}: {short(repr(value), 99)} is not '{rule}'")
+        yield rule, value
+
+
+def breaks(shape, rule, value):
+    match rule:
+        case "too short":
+            return len(value) < shape["min"]
+        case "too long" | "too many entries":
+            return len(value) > shape["max"]
+        case "too small":
+            return value < shape["min"]
+        case "too large":
+            return value > shape["max"]
+        case "none of the words" | "a word in lower case":
+            return value not in shape["enum"]
+        case "pattern missed" | "pattern missed at the end":
+            return not matcher(shape)(value)
+        case _:
+            raise LookupError(f"say what breaks '{rule}'")
 
 
 def violations(model, name):
@@ -143,7 +169,8 @@ def violations_of_text(model, name, least, most):
         yield "too short", good[: least - 1]
     if most is not None:
         longer = [good + good[-1] * most, good[:5] + good[5:6] * most + good[6:], good + "x" * most]
-        yield "too long", next((text for text in longer if matches(text)), longer[0])
+        # Where the pattern counts as well nothing matches that is too long.
+        yield "too long", next((text for text in longer if len(text) > most and matches(text)), longer[0])
     if "pattern" in shape:
         fits = [text for text in NO_MATCH if (least or 0) <= len(text) <= (most or 99) and not matches(text)]
         if fits:
