@@ -3,7 +3,7 @@ have yet is skipped with its own words where `MAY_BE_MISSING` has it, and fails 
 
 import pytest
 
-from conformance import cases
+from conformance import cases, constraints
 from conformance.operations import IMPOSSIBLE, MAY_BE_MISSING, OPERATIONS
 from conformance.service import SERVICE_OF, NotBuilt, Wrong
 
@@ -20,6 +20,12 @@ def test_every_operation_of_the_models_is_declared_once():
     known = {(name, exception) for name in OPERATIONS for exception in cases.errors_of(name)}
     assert IMPOSSIBLE.keys() <= known
     assert MAY_BE_MISSING.keys() <= set(map(str, CASES))
+
+
+def test_refusals_in_other_words_are_of_rules_that_there_are():
+    broken = [one for name in OPERATIONS for one in constraints.broken(name)]
+    known = {constraints.otherwise(one.operation, one.named, one.rule) for one in broken}
+    assert constraints.SAID_OTHERWISE.keys() <= known
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
