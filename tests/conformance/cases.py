@@ -19,7 +19,11 @@ from server import MODELS
 ACCOUNT = "arn:aws:personalize:us-east-1:000000000000"
 LIMIT = "LimitExceededException"
 # Refusals that say which member is meant without quoting it; the first are the hosted service's words.
-HOSTED_WORDS = {"campaignArn": "The given campaign ARN is invalid", "nextToken": "The given nextToken"}
+HOSTED_WORDS = {
+    "campaignArn": constraints.NO_CAMPAIGN,
+    "recommenderArn": constraints.NO_RECOMMENDER,
+    "nextToken": constraints.NO_TOKEN,
+}
 TAGS_MAX = 50
 NAME_CHARS_MAX = 63
 ELEMENTS_MIN = 3
@@ -192,8 +196,18 @@ def nulls(bench, name):
 
 
 def refused(bench, broken):
-    answer = bench.call(broken.operation, broken.apply(bench.base(broken.operation)))
+    base = bench.base(broken.operation)
+    if broken.named == "recommenderArn":
+        base = without_campaign(base)
+    answer = bench.call(broken.operation, broken.apply(base))
     must_be(broken.codes, answer, broken.named)
+    if broken.said not in answer.message:
+        raise Wrong(f"expected a message that says '{broken.said}'\n{answer}")
+
+
+def without_campaign(request):
+    """Either a recommender or a campaign is asked."""
+    return {member: value for member, value in request.items() if member != "campaignArn"}
 
 
 # Exceptions
@@ -230,8 +244,7 @@ def not_found(name):
             base = bench.base(name)
             asked = {**base, member: unknown(member, base.get(member))}
             if member == "recommenderArn":
-                # Either it or a campaign is asked.
-                asked.pop("campaignArn", None)
+                asked = without_campaign(asked)
             must_be({"ResourceNotFoundException"}, bench.call(name, asked))
 
         yield member, run

@@ -7,7 +7,7 @@ a valid request. Containers on the way that the request does not have are made o
 import re
 from dataclasses import dataclass
 
-from conformance.service import SERVICE_OF
+from conformance.service import SERVICE_OF, short
 from model import CLASSES
 from server import MODELS
 
@@ -41,6 +41,53 @@ WRONG_TYPE = {
     "map": "a map",
     "structure": "a structure",
 }
+# What a refusal says of the rule that was broken, beside the name of the member.
+SHORT, LONG = "must have length greater than or equal to", "must have length less than or equal to"
+PATTERN, WORDS = "must satisfy regular expression pattern", "must satisfy enum value set"
+SAID = {
+    "missing": "must not be null",
+    "too short": SHORT,
+    "too long": LONG,
+    "too many entries": LONG,
+    "too small": "must have value greater than or equal to",
+    "too large": "must have value less than or equal to",
+    "pattern missed": PATTERN,
+    "pattern missed at the end": PATTERN,
+    "none of the words": WORDS,
+    "a word in lower case": WORDS,
+}
+TYPES = {
+    "string": "a string",
+    "integer": "a whole number",
+    "double": "a number",
+    "float": "a number",
+    "timestamp": "a number",
+    "boolean": "true or false",
+    "list": "a list",
+    "map": "an object",
+    "structure": "an object",
+}
+# Refusals in other words, by the API, the last member and the rule: those of the hosted service, which has
+# one sentence for all that may be wrong with a member, and rules of the service that come before the model's.
+CONTROL, RUNTIME = "personalize", "personalize-runtime"
+NO_TOKEN, NO_LOCATION = "The given nextToken", "does not begin with s3://"
+NO_CAMPAIGN, NO_RECOMMENDER = "The given campaign ARN is invalid", "The given recommender ARN is invalid"
+CONTEXT = "may hold 150 entries of 1000 characters each"
+SAID_OTHERWISE = {
+    (CONTROL, "nextToken", "too long"): NO_TOKEN,
+    (CONTROL, "nextToken", "pattern missed"): NO_TOKEN,
+    (CONTROL, "nextToken", "pattern missed at the end"): NO_TOKEN,
+    (CONTROL, "dataLocation", "pattern missed"): NO_LOCATION,
+    (CONTROL, "path", "pattern missed"): NO_LOCATION,
+    (RUNTIME, "campaignArn", "too long"): NO_CAMPAIGN,
+    (RUNTIME, "campaignArn", "pattern missed"): NO_CAMPAIGN,
+    (RUNTIME, "recommenderArn", "too long"): NO_RECOMMENDER,
+    (RUNTIME, "recommenderArn", "pattern missed"): NO_RECOMMENDER,
+    (RUNTIME, "context", "too many entries"): CONTEXT,
+    (RUNTIME, "context", "too long"): CONTEXT,
+    (RUNTIME, "metadataColumns", "too many entries"): f"{WORDS}: [ITEMS]",
+    (RUNTIME, "metadataColumns", "key too long"): f"{WORDS}: [ITEMS]",
+}
 # Tried in this order where a pattern is to be missed.
 NO_MATCH = ["!", "\u00e9", " ", "\u0007", "", "!" * 8]
 
@@ -56,6 +103,8 @@ class Broken:
     value: object
     # What the refusal must name.
     named: str
+    # What the refusal must say of the rule.
+    said: str
     # The exceptions that it may be.
     codes: frozenset
 
@@ -79,14 +128,18 @@ def broken(operation):
             codes = {"InvalidNextTokenException"}
         if rule == "wrong type":
             codes |= {"SerializationException"}
-        found.append(Broken(operation, steps, rule, value, named, frozenset(codes)))
+        said = SAID_OTHERWISE.get(otherwise(operation, named, rule))
+        if said is None and rule == "wrong type":
+            said = f"must be {TYPES[model.shapes[shape]['type']]}, not"
+        said = said or SAID[rule.removeprefix("key ")]
+        found.append(Broken(operation, steps, rule, value, named, said, frozenset(codes)))
 
     def walk(name, steps, named, in_map=False):
         shape = model.shapes[name]
         kind = shape["type"]
         if steps:
             add(name, steps, named, "wrong type", WRONG_TYPE[kind])
-            for rule, value in violations(model, name):
+            for rule, value in checked_violations(model, name):
                 add(name, steps, named, rule, value)
         if kind == "structure":
             for member, inner in shape["members"].items():
@@ -98,13 +151,44 @@ def broken(operation):
             walk(shape["member"]["shape"], (*steps, 0), named if in_map else f"{named}[0]")
         elif kind == "map":
             # A key is always a string, whatever is sent.
-            for rule, value in violations(model, shape["key"]["shape"]):
+            for rule, value in checked_violations(model, shape["key"]["shape"]):
                 add(shape["key"]["shape"], (*steps, KEY), named, f"key {rule}", value)
             # A key of its own may stand between.
             walk(shape["value"]["shape"], (*steps, VALUE), named, in_map=True)
 
     walk(model.operations[operation]["input"]["shape"], (), "")
     return found
+
+
+def otherwise(operation, named, rule):
+    """Where `SAID_OTHERWISE` may have the words of a refusal."""
+    return SERVICE_OF[operation], named.rpartition(".")[2], rule
+
+
+def checked_violations(model, name):
+    """The violations of a shape, each of which breaks the rule that it says."""
+    for rule, value in violations(model, name):
+        if not breaks(model.shapes[name], rule, value):
+            raise ValueError(f"{name}: {short(repr(value), 99)} is not '{rule}'")
+        yield rule, value
+
+
+def breaks(shape, rule, value):
+    match rule:
+        case "too short":
+            return len(value) < shape["min"]
+        case "too long" | "too many entries":
+            return len(value) > shape["max"]
+        case "too small":
+            return value < shape["min"]
+        case "too large":
+            return value > shape["max"]
+        case "none of the words" | "a word in lower case":
+            return value not in shape["enum"]
+        case "pattern missed" | "pattern missed at the end":
+            return not matcher(shape)(value)
+        case _:
+            raise LookupError(f"say what breaks '{rule}'")
 
 
 def violations(model, name):
@@ -143,7 +227,8 @@ def violations_of_text(model, name, least, most):
         yield "too short", good[: least - 1]
     if most is not None:
         longer = [good + good[-1] * most, good[:5] + good[5:6] * most + good[6:], good + "x" * most]
-        yield "too long", next((text for text in longer if matches(text)), longer[0])
+        # Where the pattern counts as well nothing matches that is too long.
+        yield "too long", next((text for text in longer if len(text) > most and matches(text)), longer[0])
     if "pattern" in shape:
         fits = [text for text in NO_MATCH if (least or 0) <= len(text) <= (most or 99) and not matches(text)]
         if fits:

@@ -208,16 +208,6 @@ def test_the_order_and_the_scores_are_those_of_the_unfiltered_answer(films):
     assert films.ask(expression, user="u3", results=0) == []
 
 
-def test_a_filter_that_empties_the_stored_list_is_filled_from_the_model(films):
-    # The last ones of the whole order are the only ones that pass.
-    whole = [item["itemId"] for item in films.ask(None, user="u3")]
-    last = [item for item in whole if item in items()][-3:]
-    values = {"IDS": ",".join(f'"{item}"' for item in last)}
-    answer = films.ask("INCLUDE ItemID WHERE Items.ITEM_ID IN ($IDS)", user="u3", values=values, results=25)
-    assert [item["itemId"] for item in answer] == last
-    assert films.ask("INCLUDE ItemID WHERE Items.YEAR > 3000", user="u3") == []
-
-
 @pytest.mark.parametrize("recipe, more", [("aws-popularity-count", {}), ("aws-sims", {"itemId": "i5"})])
 def test_every_recipe_is_filtered(films, recipe, more):
     found = films.passing("INCLUDE ItemID WHERE Items.YEAR = 1995", recipe=recipe, **more)

@@ -1,12 +1,14 @@
 """The hands-on, as notebooks have done it since 2019: nothing but boto3, from CSV to clean-up."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 
 import data
+from making import deployed, imported, trained
 from server import ROLE, wait, wait_gone
 
 HRNN = "arn:aws:personalize:::recipe/aws-hrnn"
@@ -166,19 +168,37 @@ def test_related_items(personalize, runtime, world, unique):
     wait_gone(p.describe_solution, p, solutionArn=solution)
 
 
-def test_a_campaign_moves_to_a_new_version_and_back(personalize, runtime, world, unique):
-    p = personalize
+def test_a_campaign_moves_to_a_new_version_and_back(personalize, runtime, s3, unique):
+    p, bucket = personalize, "rollback"
     name = unique("update")
-    campaign = p.create_campaign(name=name, solutionVersionArn=world.version)["campaignArn"]
-    wait(p.describe_campaign, "campaign", campaignArn=campaign)
-    second = p.create_solution_version(solutionArn=world.solution)["solutionVersionArn"]
-    assert wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=second)["status"] == "ACTIVE"
-    for version in (second, world.version):
+    s3.create_bucket(Bucket=bucket)
+    group = p.create_dataset_group(name=name)["datasetGroupArn"]
+    schema = p.create_schema(name=name, schema=data.interactions_schema())["schemaArn"]
+    dataset = p.create_dataset(name=name, datasetType="INTERACTIONS", datasetGroupArn=group, schemaArn=schema)
+    small = {"algorithmHyperParameters": {"hidden_dimension": "32", "bptt": "8"}}
+    solution = p.create_solution(name=name, datasetGroupArn=group, recipeArn=HRNN, solutionConfig=small)["solutionArn"]
+
+    def version_of(file, body):
+        s3.put_object(Bucket=bucket, Key=file, Body=body)
+        imported(p, dataset["datasetArn"], f"s3://{bucket}/{file}", f"{name}-{file}")
+        return trained(p, solution)
+
+    def lists():
+        ask = lambda user: runtime.get_recommendations(campaignArn=campaign, userId=user)["itemList"]
+        return [ask(user) for user in ("u1", "u2")]
+
+    first = version_of("first", data.csv())
+    campaign = deployed(p, name, first)
+    of_first = lists()
+    # The same walks the other way round.
+    turned = [f"{user},{item},{3_200_000_000 - time}" for user, item, time in data.rows()]
+    second = version_of("second", "\n".join(["USER_ID,ITEM_ID,TIMESTAMP", *turned]).encode())
+    for version in (second, first):
         p.update_campaign(campaignArn=campaign, solutionVersionArn=version, minProvisionedTPS=2)
         described = p.describe_campaign(campaignArn=campaign)["campaign"]
         assert described["status"] == "ACTIVE"
         assert described["latestCampaignUpdate"]["solutionVersionArn"] == version
-        assert runtime.get_recommendations(campaignArn=campaign, userId="u1")["itemList"]
+        assert all(lists())
         wait(
             lambda campaignArn: p.describe_campaign(campaignArn=campaignArn)["campaign"],
             "latestCampaignUpdate",
@@ -186,6 +206,10 @@ def test_a_campaign_moves_to_a_new_version_and_back(personalize, runtime, world,
         )
         moved = p.describe_campaign(campaignArn=campaign)["campaign"]
         assert (moved["solutionVersionArn"], moved["minProvisionedTPS"]) == (version, 2)
+        # A campaign remembers for a second which version it serves.
+        time.sleep(1.1)
+        same = [mine == its for mine, its in zip(lists(), of_first, strict=True)]
+        assert same == [version == first] * 2
     p.delete_campaign(campaignArn=campaign)
     wait_gone(p.describe_campaign, p, campaignArn=campaign)
 

@@ -167,16 +167,40 @@ def test_a_training_that_kills_its_process_each_time_ends_as_failed(start):
     assert "3 attempts" in ended["failureReason"], ended["failureReason"]
 
 
-def test_a_training_can_be_stopped(start):
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="this system does not tell what a process uses")
+def test_a_training_that_is_stopped_ends(start):
     server = start()
     p, group, dataset = prepare(server, many_rows())
     wait(p.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=begin_import(p, dataset))
-    solution = p.create_solution(name="stopped", datasetGroupArn=group, recipeArn=HRNN)["solutionArn"]
+    # So many trainings one after the other take minutes.
+    search = {"hpoConfig": {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "40"}}}
+    solution = p.create_solution(
+        name="stopped", datasetGroupArn=group, recipeArn=HRNN, performHPO=True, solutionConfig=search
+    )["solutionArn"]
     version = p.create_solution_version(solutionArn=solution)["solutionVersionArn"]
     wait(p.describe_solution_version, "solutionVersion", until=("CREATE IN_PROGRESS",), solutionVersionArn=version)
+    until("work", lambda: busy_for_a_second(server) > 0.5)
     p.stop_solution_version_creation(solutionVersionArn=version)
     ended = wait(p.describe_solution_version, "solutionVersion", solutionVersionArn=version, deadline_s=30)
     assert ended["status"] == "CREATE STOPPED"
+    # Nobody works on.
+    until("rest", lambda: busy_for_a_second(server) < 0.1, deadline_s=15)
+    with pytest.raises(p.exceptions.ResourceInUseException, match="CREATE STOPPED"):
+        p.create_campaign(name="stopped", solutionVersionArn=version)
+
+
+def busy_for_a_second(server):
+    """Seconds of processor time that a server uses in a second."""
+
+    def used():
+        with open(f"/proc/{server.process.pid}/stat") as stat:
+            # After the name, which may have blanks: utime and stime are the 14th and 15th of all.
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = used()
+    time.sleep(1)
+    return used() - before
 
 
 def test_two_processes_do_not_share_a_folder(start, folder):
