@@ -80,6 +80,93 @@ fn what_comes_next_is_learnt() {
     }
 }
 
+/// Users by what they did: items with the seconds since the one before.
+fn told(stories: &[Vec<(u32, i64)>]) -> Interactions {
+    let (mut users, mut items) = (IdTable::default(), IdTable::default());
+    (0..ITEMS).for_each(|item| {
+        items.intern(&format!("item {item}"));
+    });
+    let (mut user, mut item, mut time) = (vec![], vec![], vec![]);
+    for (number, story) in stories.iter().enumerate() {
+        let u = users.intern(&format!("user {number}"));
+        let mut now = 1_600_000_000;
+        for &(what, pause) in story {
+            now += pause;
+            user.push(u);
+            item.push(what);
+            time.push(now);
+        }
+    }
+    Interactions::from_rows(users, items, &user, &item, &time)
+}
+
+/// What a model puts first after a story, whether or not it was there before.
+fn first_after(model: &HrnnModel, story: &[(u32, i64)]) -> u32 {
+    let items: Vec<u32> = story.iter().map(|&(item, _)| item).collect();
+    let pauses = story.iter().scan(0, |now, &(_, pause)| {
+        *now += pause;
+        Some(*now)
+    });
+    let times: Vec<i64> = pauses.collect();
+    model.recommend(&[Query::User(History::new(&items, &times))], 1, false)[0].items[0]
+}
+
+#[test]
+fn a_pause_decides_what_comes_next() {
+    const DOOR: u32 = 0;
+    let (soon, late) = (60, 10 * 86_400);
+    // Behind the door is item 1 for who came at once, and item 2 for who took days.
+    let story = |number: u32| -> Vec<(u32, i64)> {
+        let visits = (0..6).flat_map(|visit| {
+            let at_once = (number / 4 + visit + number * visit) % 2 == 0;
+            let (pause, behind) = if at_once { (soon, 1) } else { (late, 2) };
+            [(3 + (number * 5 + visit * 11) % (ITEMS - 3), soon), (DOOR, pause), (behind, soon)]
+        });
+        visits.collect()
+    };
+    let stories: Vec<_> = (0..80).map(story).collect();
+    let (model, _) = train(&told(&stories), &Config { epochs: Some(60), ..config(2) }, &go_on).unwrap();
+    for before in [5, 17, 30] {
+        assert_eq!(first_after(&model, &[(before, soon), (DOOR, soon)]), 1, "item {before}, then at once");
+        assert_eq!(first_after(&model, &[(before, soon), (DOOR, late)]), 2, "item {before}, then days");
+    }
+}
+
+#[test]
+fn who_repeats_is_told_from_who_does_not() {
+    // Half stay with one item, the others walk on.
+    let story = |number: u32| -> Vec<(u32, i64)> {
+        let start = number / 2 % ITEMS;
+        (0..8).map(|step| ((start + step * (number % 2)) % ITEMS, 100)).collect()
+    };
+    let stories: Vec<_> = (0..160).map(story).collect();
+    let (model, _) = train(&told(&stories), &Config { epochs: Some(150), ..config(2) }, &go_on).unwrap();
+    for item in [6, 21, 35] {
+        assert_eq!(first_after(&model, &[(item, 100), (item, 100), (item, 100)]), item, "who stays");
+        let walk = [(item - 3, 100), (item - 2, 100), (item - 1, 100), (item, 100)];
+        assert_eq!(first_after(&model, &walk), item + 1, "who walks on");
+    }
+}
+
+#[test]
+fn recent_events_count_more_where_recency_mask_asks_for_it() {
+    const OLD: u32 = 1;
+    const NEW: u32 = 2;
+    // More had the old one, long ago.
+    let year = 365 * 86_400;
+    let story = |number: u32| -> Vec<(u32, i64)> {
+        let (item, begins) = if number < 40 { (OLD, 0) } else { (NEW, year) };
+        vec![(3 + number % (ITEMS - 3), begins), (item, 100)]
+    };
+    let stories: Vec<_> = (0..70).map(story).collect();
+    for (recency_mask, first) in [(true, NEW), (false, OLD)] {
+        let config = Config { recency_mask, epochs: Some(1), ..config(1) };
+        let (model, _) = train(&told(&stories), &config, &go_on).unwrap();
+        let list = model.recommend(&[Query::User(History::new(&[], &[]))], 2, false).remove(0);
+        assert_eq!(list.items[0], first, "recency_mask {recency_mask}: {list:?}");
+    }
+}
+
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
     let (one, report) = train(&data(), &config(1), &go_on).unwrap();
