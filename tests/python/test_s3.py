@@ -6,6 +6,7 @@ The store is the one of `osusume serve`, unless OSUSUME_S3_URL names another.
 import concurrent.futures
 import hashlib
 import http.client
+import json
 import os
 import random
 import subprocess
@@ -376,6 +377,30 @@ def test_bytes_that_are_not_what_was_declared_are_refused(s3, bucket, digest):
         assert error["Code"] == "BadDigest" and "did not match what was received" in error["Message"]
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="whole", Body=b"abc", ChecksumSHA256="ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")
+
+
+def test_the_policy_of_a_bucket_is_kept(s3, bucket):
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject"}]})
+
+    def refused(code, call):
+        with pytest.raises(s3.exceptions.ClientError) as caught:
+            call()
+        assert caught.value.response["Error"]["Code"] == code
+
+    refused("NoSuchBucketPolicy", lambda: s3.get_bucket_policy(Bucket=bucket))
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy
+    refused("MalformedPolicy", lambda: s3.put_bucket_policy(Bucket=bucket, Policy="nonsense"))
+    refused("NoSuchBucket", lambda: s3.put_bucket_policy(Bucket=f"{bucket}-else", Policy=policy))
+    assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.delete_bucket_policy(Bucket=bucket)
+    refused("NoSuchBucketPolicy", lambda: s3.get_bucket_policy(Bucket=bucket))
+    # Nobody who takes the name later inherits it.
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    s3.delete_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket)
+    refused("NoSuchBucketPolicy", lambda: s3.get_bucket_policy(Bucket=bucket))
 
 
 def test_errors_have_words(s3, bucket):

@@ -5,6 +5,7 @@
 //! <root>/.meta/<bucket>/<path of the key>    its ETag, content type and user metadata, as JSON
 //! <root>/.tmp/                               what is being written; emptied at start
 //! <root>/.uploads/<upload id>/               multipart uploads under way
+//! <root>/.policies/<bucket>.json             the bucket's policy, where it has one
 //! ```
 //!
 //! An object appears by renaming a finished file, so a reader sees the old bytes or the new ones, and
@@ -149,7 +150,7 @@ impl Folder {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
-        for own in [".tmp", ".meta", ".uploads"] {
+        for own in [".tmp", ".meta", ".uploads", ".policies"] {
             fs::create_dir_all(folder.root.join(own))?;
         }
         Ok(folder)
@@ -161,6 +162,10 @@ impl Folder {
 
     fn bucket(&self, bucket: &str) -> PathBuf {
         self.root.join(bucket)
+    }
+
+    fn policy_path(&self, bucket: &str) -> PathBuf {
+        self.root.join(".policies").join(format!("{bucket}.json"))
     }
 
     fn meta_path(&self, bucket: &str, key: &str) -> PathBuf {
@@ -190,6 +195,31 @@ impl Folder {
         }
     }
 
+    /// The policy of a bucket, where it has one.
+    pub(super) fn policy(&self, bucket: &str) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.policy_path(bucket)) {
+            Ok(policy) => Ok(Some(policy)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Gives a bucket another policy, or none.
+    pub(super) fn set_policy(&self, bucket: &str, policy: Option<&str>) -> io::Result<()> {
+        let path = self.policy_path(bucket);
+        match policy {
+            Some(policy) => {
+                let mut draft = self.draft()?;
+                draft.write_all(policy.as_bytes())?;
+                self.finish(draft)?.rename(&path)
+            }
+            None => match fs::remove_file(path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+                _ => Ok(()),
+            },
+        }
+    }
+
     /// Names and creation times, in the order of the names.
     pub(super) fn buckets(&self) -> io::Result<Vec<(String, SystemTime)>> {
         let mut buckets = Vec::new();
@@ -211,6 +241,7 @@ impl Folder {
         if !self.keys(bucket, "")?.is_empty() {
             return Ok(false);
         }
+        self.set_policy(bucket, None)?;
         fs::remove_dir_all(self.bucket(bucket))?;
         match fs::remove_dir_all(self.root.join(".meta").join(bucket)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),

@@ -1,7 +1,8 @@
 //! The S3 operations: from the protocol's inputs to calls of the store, and back.
 //!
 //! An operation that is missing here answers `NotImplemented`. Versions, access lists, encryption
-//! and tags are not kept.
+//! and tags are not kept. A bucket's policy is kept and shown and forbids nobody anything: any credentials are
+//! welcome here.
 
 use std::sync::Arc;
 
@@ -76,6 +77,41 @@ impl S3 for Operations {
             true => Ok(S3Response::new(DeleteBucketOutput::default())),
             false => Err(s3_error!(BucketNotEmpty, "the bucket you tried to delete is not empty")),
         }
+    }
+
+    async fn put_bucket_policy(
+        &self,
+        request: S3Request<PutBucketPolicyInput>,
+    ) -> S3Result<S3Response<PutBucketPolicyOutput>> {
+        let PutBucketPolicyInput { bucket, policy, .. } = request.input;
+        self.require_bucket(bucket.clone()).await?;
+        if let Err(error) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&policy) {
+            return Err(s3_error!(MalformedPolicy, "the policy is not a JSON object: {error}"));
+        }
+        self.0.blocking(move |s| Ok(s.folder.set_policy(&bucket, Some(&policy))?)).await?;
+        Ok(S3Response::new(PutBucketPolicyOutput::default()))
+    }
+
+    async fn get_bucket_policy(
+        &self,
+        request: S3Request<GetBucketPolicyInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyOutput>> {
+        let bucket = request.input.bucket;
+        self.require_bucket(bucket.clone()).await?;
+        let policy = self.0.blocking(move |s| Ok(s.folder.policy(&bucket)?)).await?;
+        let policy =
+            policy.ok_or_else(|| s3_error!(NoSuchBucketPolicy, "the bucket does not have a policy"))?;
+        Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(policy) }))
+    }
+
+    async fn delete_bucket_policy(
+        &self,
+        request: S3Request<DeleteBucketPolicyInput>,
+    ) -> S3Result<S3Response<DeleteBucketPolicyOutput>> {
+        let bucket = request.input.bucket;
+        self.require_bucket(bucket.clone()).await?;
+        self.0.blocking(move |s| Ok(s.folder.set_policy(&bucket, None)?)).await?;
+        Ok(S3Response::new(DeleteBucketPolicyOutput::default()))
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
