@@ -20,7 +20,7 @@ SAM := .venv-sam/bin/sam
 # Name of the deployed stack, in lower case: the bucket is named after it.
 STACK ?= osusume
 
-.PHONY: build bins demo serve test test-rust test-python conformance gpu-kit test-gpu test-kernels test-aws test-sam lint lint-template deny deploy destroy image bench clean
+.PHONY: build bins demo serve test test-rust test-python conformance fuzz gpu-kit test-gpu test-kernels test-aws test-sam lint lint-template deny deploy destroy image bench clean
 
 build: ## Builds the osusume command.
 	@cargo build --release --locked -p local
@@ -104,6 +104,14 @@ test-gpu: gpu-kit ## The battery of tests on this machine's GPU. Fails where the
 test-kernels: .venv-cuda/ready ## The kernels through NVIDIA's compiler, which needs no GPU.
 	@libraries=$$(echo $(CURDIR)/.venv-cuda/lib/python3*/site-packages/nvidia/cuda_nvrtc/lib)
 	OSUSUME_GPU=required OSUSUME_CUDA_LIBRARIES=$$libraries cargo test --release --locked --workspace $(FUNCTIONS) --test nvrtc
+
+# Needs a nightly toolchain and `cargo install cargo-fuzz`. Leaks are not looked for: threads that are just ending
+# look like some.
+fuzz: ## The parsers on made-up bytes. SECONDS for each; FUZZ=csv for one alone.
+	@cd fuzz
+	for target in $(or $(FUZZ),$$(cargo +nightly fuzz list)); do
+		cargo +nightly fuzz run $$target -- -max_total_time=$(or $(SECONDS),60) -timeout=60 -rss_limit_mb=4096 -detect_leaks=0 || exit 1
+	done
 
 test-aws: bins $(SAM) .venv-aws/ready ## The real template on MiniStack, deployed by the real SAM CLI.
 	@MINISTACK=$(CURDIR)/.venv-aws/bin/ministack SAM=$(CURDIR)/$(SAM) .venv-aws/bin/python -m pytest -q tests/aws
