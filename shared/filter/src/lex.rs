@@ -131,7 +131,14 @@ impl Lexer<'_> {
                 let problem = format!("'{first}' begins nothing: texts stand in double quotes, \"so\"");
                 Err(ExpressionError::new(start, problem))
             }
-            other => Err(ExpressionError::new(start, format!("'{}' begins nothing", other.escape_debug()))),
+            other => {
+                let problem = format!(
+                    "'{}' begins nothing: expected a word, a number, a text in double quotes, a '$' with a \
+                     parameter's name, or a list in round brackets",
+                    other.escape_debug()
+                );
+                Err(ExpressionError::new(start, problem))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use domain::limits::{
 use domain::{ApiError, Arn, EpochMillis};
 use serde_json::{Map, Value};
 
-use crate::members::{Document, Member, Members, violated};
+use crate::members::{Document, Member, Members, no_zero_in, violated};
 
 const EVENT_TYPE_CHARS_MAX: usize = 256;
 const RECOMMENDATION_ID_CHARS_MAX: usize = 40;
@@ -212,18 +212,18 @@ fn event(member: &Member<'_>) -> Result<PutEvent, ApiError> {
         properties.remove(&name).filter(|value| !value.is_null())
     };
     let (item_inside, value_inside) = (inside("itemid"), inside("eventvalue"));
-    let refused = |name: &str, value: &Value| {
-        ApiError::invalid(format!("'{}.properties.{name}' cannot be {value}.", member.path))
+    let refused = |name: &str, value: &Value, rule: &str| {
+        ApiError::invalid(format!("'{}.properties.{name}' must be {rule}, not {value}.", member.path))
     };
     let item_id = match (members.optional("itemId", id)?, item_inside) {
         (None, Some(Value::String(item))) if (1..=ID_CHARS_MAX).contains(&item.chars().count()) => Some(item),
-        (None, Some(other)) => return Err(refused("itemId", &other)),
+        (None, Some(other)) => return Err(refused("itemId", &other, "a text of 1 to 256 characters")),
         (outside, _) => outside,
     };
     let event_value = match (members.optional("eventValue", Member::number)?, value_inside) {
         (None, Some(value)) => match value.as_f64() {
             Some(number) => Some(number),
-            None => return Err(refused("eventValue", &value)),
+            None => return Err(refused("eventValue", &value, "a number")),
         },
         (outside, _) => outside,
     };
@@ -266,7 +266,11 @@ fn sized_list<'a>(member: &Member<'a>, max: usize) -> Result<Vec<Member<'a>>, Ap
 }
 
 fn properties(members: &Members<'_>, max: usize) -> Result<Map<String, Value>, ApiError> {
-    Ok(members.optional("properties", |m| m.json_object(max))?.unwrap_or_default())
+    let read = |member: &Member<'_>| {
+        let properties = member.json_object(max)?;
+        no_zero_in(&member.path, &properties).map(|()| properties)
+    };
+    Ok(members.optional("properties", read)?.unwrap_or_default())
 }
 
 /// Epoch seconds, with or without a fraction.

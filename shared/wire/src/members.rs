@@ -31,18 +31,23 @@ impl Document {
     /// Fails with `InvalidInput` when a text of the body holds a zero character, which no file of rows may
     /// hold either.
     pub fn without_zeros(self) -> Result<Self, ApiError> {
-        let zero = self.0.iter().find_map(|(name, value)| zero_in(name.clone(), value));
-        match zero {
-            None => Ok(self),
-            Some(path) => Err(ApiError::invalid(format!(
-                "'{path}' holds a zero character (U+0000), which ids and values cannot; leave it out."
-            ))),
-        }
+        no_zero_in("", &self.0).map(|()| self)
     }
 
     /// Its members.
     pub fn members(&self) -> Members<'_> {
         Members { map: &self.0, path: String::new() }
+    }
+}
+
+/// Fails with `InvalidInput` when a value of an object that stands at `path` holds a zero character.
+pub(crate) fn no_zero_in(path: &str, object: &Map<String, Value>) -> Result<(), ApiError> {
+    let under = |name: &String| if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+    match object.iter().find_map(|(name, value)| zero_in(under(name), value)) {
+        None => Ok(()),
+        Some(path) => Err(ApiError::invalid(format!(
+            "'{path}' holds a zero character (U+0000), which ids and values cannot; leave it out."
+        ))),
     }
 }
 
