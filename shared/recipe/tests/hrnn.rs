@@ -118,7 +118,7 @@ fn a_pause_decides_what_comes_next() {
     // Behind the door is item 1 for who came at once, and item 2 for who took days.
     let story = |number: u32| -> Vec<(u32, i64)> {
         let visits = (0..6).flat_map(|visit| {
-            let at_once = (number / 4 + visit + number * visit) % 2 == 0;
+            let at_once = (number / 4 + visit + number * visit).is_multiple_of(2);
             let (pause, behind) = if at_once { (soon, 1) } else { (late, 2) };
             [(3 + (number * 5 + visit * 11) % (ITEMS - 3), soon), (DOOR, pause), (behind, soon)]
         });
