@@ -139,22 +139,10 @@ impl Steps {
             Job::Import(arn) => self.attempt::<DatasetImportJob>(arn).await,
             Job::Train(arn) => self.attempt::<SolutionVersion>(arn).await,
             Job::Deploy(arn) => self.attempt::<Serving>(arn).await,
-            Job::BatchInference(arn) => {
-                self.attempt::<BatchInferenceJob>(arn).await?;
-                self.clear(keys::batch_prefix(arn)).await
-            }
-            Job::BatchSegment(arn) => {
-                self.attempt::<BatchSegmentJob>(arn).await?;
-                self.clear(keys::batch_prefix(arn)).await
-            }
-            Job::Export(arn) => {
-                self.attempt::<DatasetExportJob>(arn).await?;
-                self.clear(keys::batch_prefix(arn)).await
-            }
-            Job::DataDeletion(arn) => {
-                self.attempt::<DataDeletionJob>(arn).await?;
-                self.clear(keys::batch_prefix(arn)).await
-            }
+            Job::BatchInference(arn) => self.attempt_in_shards::<BatchInferenceJob>(arn).await,
+            Job::BatchSegment(arn) => self.attempt_in_shards::<BatchSegmentJob>(arn).await,
+            Job::Export(arn) => self.attempt_in_shards::<DatasetExportJob>(arn).await,
+            Job::DataDeletion(arn) => self.attempt_in_shards::<DataDeletionJob>(arn).await,
             Job::Delete(arn) => delete::delete(self, arn).await,
         }
     }
@@ -229,6 +217,12 @@ impl Steps {
                 _ => None,
             },
         }
+    }
+
+    /// [`Steps::attempt`] for work that leaves things for a later attempt, of no use once its resource is at rest.
+    async fn attempt_in_shards<R: Work>(&self, arn: &Arn) -> Result<(), Failure> {
+        self.attempt::<R>(arn).await?;
+        self.clear(keys::batch_prefix(arn)).await
     }
 
     async fn attempt<R: Work>(&self, arn: &Arn) -> Result<(), Failure> {
